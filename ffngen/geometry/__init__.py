@@ -1,0 +1,1 @@
+"""Cameras, rigid transforms and projection (CONVENTIONS.md)."""

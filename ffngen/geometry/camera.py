@@ -1,0 +1,112 @@
+"""The pinhole camera and its projection.
+
+Conventions (CONVENTIONS.md): camera axes are OpenCV's (x right, y down, z forward); ``K`` is in
+pixels; the centre of the top-left pixel is (0, 0); ``T_world_cam`` maps camera to world.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ffngen.errors import FfngenError
+
+Array64 = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Camera:
+    """A pinhole camera without distortion.
+
+    :param K: (3, 3) float64, pixels: ``[[fx, 0, cx], [0, fy, cy], [0, 0, 1]]``.
+    :param T_world_cam: (4, 4) float64, metres: camera coordinates to world coordinates.
+    :param width: pixels.
+    :param height: pixels.
+    """
+
+    K: Array64
+    T_world_cam: Array64
+    width: int
+    height: int
+
+    def __post_init__(self) -> None:
+        K = np.asarray(self.K, dtype=np.float64)
+        T = np.asarray(self.T_world_cam, dtype=np.float64)
+        if K.shape != (3, 3) or T.shape != (4, 4):
+            raise FfngenError(f"a camera needs K (3, 3) and T_world_cam (4, 4), not {K.shape} and {T.shape}")
+        if not (np.isfinite(K).all() and np.isfinite(T).all() and K[0, 0] > 0 and K[1, 1] > 0):
+            raise FfngenError("a camera needs finite K and T_world_cam and positive focal lengths")
+        if self.width < 1 or self.height < 1:
+            raise FfngenError(f"a camera needs a positive width and height, not {self.width} and {self.height}")
+        object.__setattr__(self, "K", K)
+        object.__setattr__(self, "T_world_cam", T)
+
+    @property
+    def T_cam_world(self) -> Array64:
+        """(4, 4) float64: world coordinates to camera coordinates."""
+        R = self.T_world_cam[:3, :3]
+        T = np.eye(4)
+        T[:3, :3] = R.T
+        T[:3, 3] = -R.T @ self.T_world_cam[:3, 3]
+        return T
+
+    @property
+    def position(self) -> Array64:
+        """(3,) float64, metres: the centre of projection in the world."""
+        return self.T_world_cam[:3, 3]
+
+    def to_camera(self, points: ArrayLike) -> Array64:
+        """World points (..., 3), metres, in camera coordinates (..., 3) float64; z is the depth."""
+        T = self.T_cam_world
+        return np.asarray(points, dtype=np.float64) @ T[:3, :3].T + T[:3, 3]
+
+    def project(self, points: ArrayLike) -> tuple[Array64, Array64]:
+        """Project world points.
+
+        :param points: (..., 3), metres, world.
+        :returns: pixels (..., 2) float64 (u right, v down) and depth (...) float64, metres along the
+            optical axis. Points with depth <= 0 are behind the camera; their pixels mean nothing.
+        """
+        camera_points = self.to_camera(points)
+        depth = camera_points[..., 2]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            homogeneous = camera_points @ self.K.T
+            pixels = homogeneous[..., :2] / depth[..., None]
+        return pixels, depth
+
+    def pixel_rays(self) -> tuple[Array64, Array64]:
+        """One ray through the centre of each pixel.
+
+        :returns: origin (3,) and directions (H, W, 3) float64 in the world, scaled so that
+            ``origin + depth * direction`` has that depth along the optical axis.
+        """
+        u, v = np.meshgrid(np.arange(self.width, dtype=np.float64), np.arange(self.height, dtype=np.float64))
+        pixels = np.stack([u, v, np.ones_like(u)], axis=-1)
+        directions = pixels @ np.linalg.inv(self.K).T @ self.T_world_cam[:3, :3].T
+        return self.position, directions
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON-ready form; :meth:`from_json` reads it back to the same numbers."""
+        return {
+            "K": self.K.tolist(),
+            "T_world_cam": self.T_world_cam.tolist(),
+            "width": self.width,
+            "height": self.height,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Camera:
+        """The camera that :meth:`to_json` wrote; raises :class:`FfngenError` for anything else."""
+        try:
+            return cls(
+                K=np.array(data["K"], dtype=np.float64),
+                T_world_cam=np.array(data["T_world_cam"], dtype=np.float64),
+                width=int(data["width"]),
+                height=int(data["height"]),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise FfngenError(f"not a camera: {error}") from error

@@ -1,0 +1,1 @@
+"""Parameter sets: what a tracker or the sampler says of one face."""
