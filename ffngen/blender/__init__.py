@@ -1,0 +1,1 @@
+"""The render process: the only package that imports bpy, and none imports it."""

@@ -57,12 +57,14 @@ class Camera:
     @property
     def position(self) -> Array64:
         """(3,) float64, metres: the centre of projection in the world."""
-        return self.T_world_cam[:3, 3]
+        position: Array64 = self.T_world_cam[:3, 3]
+        return position
 
     def to_camera(self, points: ArrayLike) -> Array64:
         """World points (..., 3), metres, in camera coordinates (..., 3) float64; z is the depth."""
         T = self.T_cam_world
-        return np.asarray(points, dtype=np.float64) @ T[:3, :3].T + T[:3, 3]
+        transformed: Array64 = np.asarray(points, dtype=np.float64) @ T[:3, :3].T + T[:3, 3]
+        return transformed
 
     def project(self, points: ArrayLike) -> tuple[Array64, Array64]:
         """Project world points.

@@ -1,0 +1,1 @@
+"""Requests to render processes, their results, and the local pool that runs them."""

@@ -1,0 +1,1 @@
+"""What is to be rendered, as plain data; no Blender here."""

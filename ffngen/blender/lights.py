@@ -1,0 +1,61 @@
+"""The surroundings (an equirectangular picture) and the area lights."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+import numpy as np
+from mathutils import Vector
+
+from ffngen.blender.frames import to_blender
+
+
+def make_world(scene: Any) -> Any:
+    """A world lit by an equirectangular picture that turns about the vertical."""
+    world = bpy.data.worlds.new("surroundings")
+    if not world.node_tree:
+        world.use_nodes = True
+    scene.world = world
+    tree = world.node_tree
+    tree.nodes.clear()
+    output = tree.nodes.new("ShaderNodeOutputWorld")
+    background = tree.nodes.new("ShaderNodeBackground")
+    background.name = "background"
+    texture = tree.nodes.new("ShaderNodeTexEnvironment")
+    texture.name = "picture"
+    mapping = tree.nodes.new("ShaderNodeMapping")
+    mapping.name = "mapping"
+    coordinates = tree.nodes.new("ShaderNodeTexCoord")
+    tree.links.new(coordinates.outputs["Generated"], mapping.inputs["Vector"])
+    tree.links.new(mapping.outputs["Vector"], texture.inputs["Vector"])
+    tree.links.new(texture.outputs["Color"], background.inputs["Color"])
+    tree.links.new(background.outputs["Background"], output.inputs["Surface"])
+    return world
+
+
+def update_lights(scene: Any, world: Any, lamps: list[Any], lighting: dict[str, Any], environment: str) -> list[Any]:
+    """Light the scene as ``lighting`` says (``ffngen.appearance.lighting``), in place of ``lamps``."""
+    nodes = world.node_tree.nodes
+    nodes["picture"].image = bpy.data.images.load(environment, check_existing=True)
+    nodes["mapping"].inputs["Rotation"].default_value = (0.0, 0.0, lighting["rotation"])
+    nodes["background"].inputs["Strength"].default_value = lighting["strength"]
+    for lamp in lamps:
+        data = lamp.data
+        bpy.data.objects.remove(lamp)
+        bpy.data.lights.remove(data)
+    made = []
+    for index, light in enumerate(lighting["area_lights"]):
+        data = bpy.data.lights.new(f"area_{index}", "AREA")
+        data.shape = "DISK"
+        data.size = light["size"]
+        data.energy = light["power"]
+        data.color = light["color"]
+        lamp = bpy.data.objects.new(f"area_{index}", data)
+        position = to_blender(np.array(light["position"]))
+        target = to_blender(np.array(light["target"]))
+        lamp.location = position.tolist()
+        lamp.rotation_euler = Vector((target - position).tolist()).to_track_quat("-Z", "Y").to_euler()
+        scene.collection.objects.link(lamp)
+        made.append(lamp)
+    return made

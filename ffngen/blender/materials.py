@@ -1,0 +1,137 @@
+"""Materials of the head and of the background plane.
+
+All parts of the head share one texture, the atlas; they differ in how they scatter and shine.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import bpy
+import numpy as np
+from mathutils import Matrix
+
+from ffngen.blender.frames import blender_camera_matrix
+from ffngen.geometry.camera import Camera
+from ffngen.render.request import MATERIALS
+
+ATLAS_NODE = "atlas"
+
+
+def _principled(name: str) -> Any:
+    material = bpy.data.materials.new(name)
+    if not material.node_tree:
+        material.use_nodes = True
+    tree = material.node_tree
+    tree.nodes.clear()
+    output = tree.nodes.new("ShaderNodeOutputMaterial")
+    shader = tree.nodes.new("ShaderNodeBsdfPrincipled")
+    shader.name = "principled"
+    texture = tree.nodes.new("ShaderNodeTexImage")
+    texture.name = ATLAS_NODE
+    texture.extension = "EXTEND"
+    tree.links.new(texture.outputs["Color"], shader.inputs["Base Color"])
+    tree.links.new(shader.outputs["BSDF"], output.inputs["Surface"])
+    return material
+
+
+def make_materials() -> dict[str, Any]:
+    """The materials of :data:`ffngen.render.request.MATERIALS`, by name."""
+    made = {name: _principled(name) for name in MATERIALS}
+    for name, roughness, coat in (("mouth", 0.35, 0.3), ("teeth", 0.2, 0.4)):
+        inputs = made[name].node_tree.nodes["principled"].inputs
+        inputs["Roughness"].default_value = roughness
+        inputs["Coat Weight"].default_value = coat
+        inputs["Coat Roughness"].default_value = 0.1
+    return made
+
+
+def update_materials(materials: dict[str, Any], appearance: dict[str, Any], atlas: Path) -> None:
+    """Give the materials this sequence's atlas, skin and eyes."""
+    image = _replace_image("atlas", atlas)
+    for material in materials.values():
+        material.node_tree.nodes[ATLAS_NODE].image = image
+    skin = materials["skin"].node_tree.nodes["principled"]
+    skin.subsurface_method = "BURLEY"
+    _set(skin, appearance["skin"])
+    _set(materials["eye"].node_tree.nodes["principled"], appearance["eye"])
+
+
+#: Fields of ``ffngen.appearance``'s materials and the inputs of Blender's principled shader.
+_INPUTS = {
+    "subsurface_weight": "Subsurface Weight",
+    "subsurface_radius": "Subsurface Radius",
+    "subsurface_scale": "Subsurface Scale",
+    "roughness": "Roughness",
+    "specular": "Specular IOR Level",
+    "ior": "IOR",
+    "coat_weight": "Coat Weight",
+    "coat_roughness": "Coat Roughness",
+    "coat_ior": "Coat IOR",
+}
+
+
+def _set(shader: Any, fields: dict[str, Any]) -> None:
+    for field, value in fields.items():
+        shader.inputs[_INPUTS[field]].default_value = value
+
+
+def _replace_image(name: str, path: Path) -> Any:
+    """The image data block of that name, holding the file's pixels; the one before it is dropped."""
+    old = bpy.data.images.get(name)
+    if old is not None:
+        bpy.data.images.remove(old)
+    image = bpy.data.images.load(str(path))
+    image.name = name
+    return image
+
+
+def make_background_plane(scene: Any) -> Any:
+    """The stationary plane behind the head: it shines its picture and lights nothing.
+
+    It is hidden while a sequence renders: colour is traced where the head is, and the picture,
+    which the plane shows pixel for pixel, is put behind it exactly (``ffngen.render.composite``).
+    A saved .blend shows it.
+    """
+    mesh = bpy.data.meshes.new("background")
+    mesh.from_pydata([(-0.5, -0.5, 0), (0.5, -0.5, 0), (0.5, 0.5, 0), (-0.5, 0.5, 0)], [], [(0, 1, 2, 3)])
+    layer = mesh.uv_layers.new(name="uv")
+    layer.data.foreach_set("uv", np.array([0, 0, 1, 0, 1, 1, 0, 1], dtype=np.float32))
+    plane = bpy.data.objects.new("background", mesh)
+    scene.collection.objects.link(plane)
+    material = bpy.data.materials.new("background")
+    if not material.node_tree:
+        material.use_nodes = True
+    tree = material.node_tree
+    tree.nodes.clear()
+    output = tree.nodes.new("ShaderNodeOutputMaterial")
+    emission = tree.nodes.new("ShaderNodeEmission")
+    texture = tree.nodes.new("ShaderNodeTexImage")
+    texture.name = "picture"
+    texture.extension = "EXTEND"
+    texture.interpolation = "Closest"
+    tree.links.new(texture.outputs["Color"], emission.inputs["Color"])
+    tree.links.new(emission.outputs["Emission"], output.inputs["Surface"])
+    material.cycles.emission_sampling = "NONE"
+    mesh.materials.append(material)
+    for ray in ("diffuse", "glossy", "transmission", "shadow", "volume_scatter"):
+        setattr(plane, f"visible_{ray}", False)
+    plane.hide_render = True
+    return plane
+
+
+def update_background_plane(plane: Any, camera: Camera, depth: float, picture: Path) -> None:
+    """Place the plane at ``depth`` metres so that it fills the frame exactly, with its picture."""
+    image = _replace_image("background", picture)
+    plane.data.materials[0].node_tree.nodes["picture"].image = image
+    K = camera.K
+    width = camera.width * depth / K[0, 0]
+    height = camera.height * depth / K[1, 1]
+    # The frame's edges lie half a pixel outside the centres of its outer pixels.
+    centre_x = ((camera.width - 1) / 2 - K[0, 2]) * depth / K[0, 0]
+    centre_y = ((camera.height - 1) / 2 - K[1, 2]) * depth / K[1, 1]
+    local = np.eye(4)
+    local[:3, 3] = [centre_x, -centre_y, -depth]
+    local[0, 0], local[1, 1] = width, height
+    plane.matrix_world = Matrix((blender_camera_matrix(camera.T_world_cam) @ local).tolist())

@@ -1,0 +1,48 @@
+"""Saving a sequence's scene for a look in Blender's window."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import bpy
+import numpy as np
+
+from ffngen.render.request import SequenceRequest
+
+if TYPE_CHECKING:
+    from ffngen.blender.scene import BlenderScene
+
+
+def save_blend(scene: BlenderScene, request: SequenceRequest, path: Path) -> None:
+    """Save the scene with the whole facial motion as an animated head, textures packed.
+
+    The process's own head keeps its three shape keys; the saved copy has one key per frame, so that
+    the timeline plays the sequence at one frame each.
+    """
+    colour = scene.colour
+    head = scene.head
+    animated = bpy.data.objects.new("head_sequence", head.data.copy())
+    animated.matrix_world = head.matrix_world
+    colour.collection.objects.link(animated)
+    animated.shape_key_clear()
+    animated.shape_key_add(name="basis")
+    for i, vertices in enumerate(request.facial):
+        block = animated.shape_key_add(name=f"frame_{i + 1:04d}")
+        block.data.foreach_set("co", np.ascontiguousarray(vertices, dtype=np.float32).ravel())
+        driver = block.driver_add("value").driver
+        driver.type = "SCRIPTED"
+        driver.expression = f"max(0, 1 - abs(frame - {i + 1}))"
+    head.hide_render = head.hide_viewport = True
+    scene.background.hide_render = False
+    border, transparent = colour.render.use_border, colour.render.film_transparent
+    colour.render.use_border = colour.render.film_transparent = False
+    colour.frame_start, colour.frame_end = 1, len(request.facial)
+    bpy.ops.file.pack_all()
+    bpy.ops.wm.save_as_mainfile(filepath=str(path), copy=True, compress=True)
+    colour.render.use_border, colour.render.film_transparent = border, transparent
+    scene.background.hide_render = True
+    head.hide_render = head.hide_viewport = False
+    mesh = animated.data
+    bpy.data.objects.remove(animated)
+    bpy.data.meshes.remove(mesh)

@@ -1,0 +1,168 @@
+"""The Blender objects of a render process, made once and updated from sequence to sequence.
+
+Two Blender scenes share the head: ``colour`` (lights, world, materials) and ``truth`` (one sample,
+a flat material that carries motion flags). Each keeps its own Cycles session warm.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import bpy
+import numpy as np
+from mathutils import Matrix
+from numpy.typing import NDArray
+
+from ffngen.blender import devices, lights, materials, passes
+from ffngen.blender.frames import T_BLENDER_WORLD, blender_camera_matrix
+from ffngen.geometry.camera import Camera
+from ffngen.render.request import MATERIALS, Crop, SequenceRequest
+
+#: Point attribute: (facial frame moves, head-only frame moves, the two differ), 1 or 0 per vertex.
+MOTION_FLAGS = "motion_flags"
+
+
+class BlenderScene:
+    """Everything that Blender holds for one render process."""
+
+    def __init__(self, kind: str, device_index: int) -> None:
+        bpy.ops.wm.read_factory_settings(use_empty=True)
+        device = devices.select(kind, device_index)
+        self.colour = bpy.context.scene
+        self.colour.name = "colour"
+        self.truth = bpy.data.scenes.new("truth")
+        passes.configure_colour(self.colour, device)
+        passes.configure_truth(self.truth)
+        self.camera = bpy.data.objects.new("camera", bpy.data.cameras.new("camera"))
+        for scene in (self.colour, self.truth):
+            scene.collection.objects.link(self.camera)
+            scene.camera = self.camera
+        self.materials = materials.make_materials()
+        self.background = materials.make_background_plane(self.colour)
+        self.world = lights.make_world(self.colour)
+        self.lamps: list[Any] = []
+        self.head: Any = None
+        self._topology: tuple[bytes, ...] = ()
+
+    def set_threads(self, threads: int) -> None:
+        """How many CPU threads Cycles and the denoiser use."""
+        for scene in (self.colour, self.truth):
+            if scene.render.threads != threads:
+                scene.render.threads = threads
+
+    def load(self, request: SequenceRequest, folder: Path) -> None:
+        """Prepare a sequence: topology where it is new, camera, light, materials."""
+        self._set_topology(request)
+        self._set_camera(request.camera)
+        appearance = request.appearance
+        materials.update_materials(self.materials, appearance, folder / "atlas.png")
+        materials.update_background_plane(
+            self.background, request.camera, request.background_depth, folder / "background.png"
+        )
+        self.lamps = lights.update_lights(
+            self.colour, self.world, self.lamps, appearance["lighting"], request.environment
+        )
+        self.colour.cycles.samples = request.settings.samples
+        self.colour.cycles.use_denoising = request.settings.denoise
+
+    def render_colour(self, vertices: NDArray[np.float32], crop: Crop, seed: int, path: Path) -> None:
+        """Render the head, premultiplied RGBA in linear light, inside ``crop``, to an EXR file."""
+        self._set_vertices(vertices, vertices, vertices)
+        self.colour.cycles.seed = seed
+        passes.render(self.colour, crop, path)
+
+    def render_truth(
+        self,
+        current: NDArray[np.float32],
+        facial_next: NDArray[np.float32],
+        head_next: NDArray[np.float32],
+        crop: Crop,
+        path: Path,
+    ) -> None:
+        """Render depth, motion flags, and both flows in one Vector pass, inside ``crop``.
+
+        Cycles writes the displacement to the previous and to the next frame; the head-only frame is
+        put in the previous frame's place.
+        """
+        self._set_vertices(current, facial_next, head_next)
+        passes.render(self.truth, crop, path)
+
+    def _set_camera(self, camera: Camera) -> None:
+        data = self.camera.data
+        self.camera.matrix_world = Matrix(blender_camera_matrix(camera.T_world_cam).tolist())
+        data.sensor_fit = "HORIZONTAL"
+        data.sensor_width = 36.0
+        data.lens = float(camera.K[0, 0]) * 36.0 / camera.width
+        longer = camera.width  # what a shift is relative to when the sensor is fitted horizontally
+        data.shift_x = ((camera.width - 1) / 2 - float(camera.K[0, 2])) / longer
+        data.shift_y = (
+            (float(camera.K[1, 2]) - (camera.height - 1) / 2) / longer * float(camera.K[0, 0] / camera.K[1, 1])
+        )
+        data.clip_start = 0.01
+        data.clip_end = 1e5
+        for scene in (self.colour, self.truth):
+            scene.render.resolution_x = camera.width
+            scene.render.resolution_y = camera.height
+            # fy != fx is what Blender calls a pixel's aspect.
+            ratio = float(camera.K[0, 0] / camera.K[1, 1])
+            scene.render.pixel_aspect_x = max(1.0, 1.0 / ratio)
+            scene.render.pixel_aspect_y = max(1.0, ratio)
+
+    def _set_topology(self, request: SequenceRequest) -> None:
+        key = tuple(
+            array.tobytes()
+            for array in (request.faces, request.uv_coordinates, request.uv_faces, request.face_materials)
+        )
+        if key == self._topology:
+            return
+        self._topology = key
+        if self.head is not None:
+            mesh = self.head.data
+            bpy.data.objects.remove(self.head)
+            bpy.data.meshes.remove(mesh)
+        count, faces = request.facial.shape[1], request.faces
+        mesh = bpy.data.meshes.new("head")
+        mesh.vertices.add(count)
+        mesh.vertices.foreach_set("co", request.facial[0].ravel())
+        mesh.loops.add(faces.size)
+        mesh.loops.foreach_set("vertex_index", faces.ravel())
+        mesh.polygons.add(len(faces))
+        mesh.polygons.foreach_set("loop_start", np.arange(0, faces.size, 3, dtype=np.int32))
+        mesh.update(calc_edges=True)
+        layer = mesh.uv_layers.new(name="uv")
+        layer.data.foreach_set("uv", request.uv_coordinates[request.uv_faces.ravel()].ravel())
+        for name in MATERIALS:
+            mesh.materials.append(self.materials[name])
+        mesh.polygons.foreach_set("material_index", request.face_materials.astype(np.int32))
+        mesh.attributes.new(MOTION_FLAGS, "FLOAT_VECTOR", "POINT")
+        self.head = bpy.data.objects.new("head", mesh)
+        self.head.matrix_world = Matrix(T_BLENDER_WORLD.tolist())
+        for scene in (self.colour, self.truth):
+            scene.collection.objects.link(self.head)
+        self.head.shape_key_add(name="current")
+        # The neighbours of frame 1: frame 2 is the next facial frame, frame 0 the head-only frame.
+        for name, expression in (("facial_next", "max(frame - 1, 0)"), ("head_next", "max(1 - frame, 0)")):
+            key_block = self.head.shape_key_add(name=name)
+            driver = key_block.driver_add("value").driver
+            driver.type = "SCRIPTED"
+            driver.expression = expression
+
+    def _set_vertices(
+        self, current: NDArray[np.float32], facial_next: NDArray[np.float32], head_next: NDArray[np.float32]
+    ) -> None:
+        mesh = self.head.data
+        blocks = mesh.shape_keys.key_blocks
+        for name, vertices in (("current", current), ("facial_next", facial_next), ("head_next", head_next)):
+            blocks[name].data.foreach_set("co", np.ascontiguousarray(vertices, dtype=np.float32).ravel())
+        flags = np.stack(
+            [
+                (facial_next != current).any(axis=1),
+                (head_next != current).any(axis=1),
+                (head_next != facial_next).any(axis=1),
+            ],
+            axis=1,
+        )
+        mesh.attributes[MOTION_FLAGS].data.foreach_set("vector", flags.astype(np.float32).ravel())
+        mesh.update()
+        mesh.shape_keys.update_tag()

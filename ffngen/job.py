@@ -1,0 +1,179 @@
+"""The job: everything that decides what a dataset holds.
+
+A job is a YAML file, or the defaults; command line options override its fields. Unknown fields are
+refused. :meth:`Job.content` is what a dataset is a pure function of; how it is computed (workers,
+device) and how far it goes (how many identities, which lengths) stand apart, so that a dataset can
+be finished on another machine and can grow.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+
+from ffngen.errors import JobError
+from ffngen.yamlfile import read_yaml, validate
+
+Device = Literal["auto", "cpu", "cuda", "optix", "hip", "oneapi", "metal"]
+Split = Literal["train", "test", "val"]
+
+#: AffectNet's categories, in its own order; ``none`` is a face without a definite emotion.
+EMOTIONS = ("neutral", "happy", "sad", "surprise", "fear", "disgust", "anger", "contempt", "none")
+
+#: Fields that say how, where, or how far, and never what a sequence holds.
+_NOT_CONTENT = frozenset({"out", "identities", "n_frames", "device", "workers", "threads", "frame_timeout"})
+
+
+def _one_or_many(value: Any) -> Any:
+    """A single value where a list is expected is a list of one."""
+    return [value] if isinstance(value, int | str) else value
+
+
+def _resolution(value: Any) -> Any:
+    """``512x512`` or ``512`` as (width, height)."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return (value, value)
+    if isinstance(value, str):
+        match = re.fullmatch(r"\s*(\d{1,6})\s*[xX]\s*(\d{1,6})\s*", value)
+        if match is None:
+            raise ValueError("write a resolution as WIDTHxHEIGHT, such as 512x512")
+        return (int(match[1]), int(match[2]))
+    return value
+
+
+Pixels = Annotated[int, Field(ge=16, le=8192)]
+
+
+class Splits(BaseModel):
+    """Shares of the identities, in any unit; each identity falls into one split by a hash of its name."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    train: float = Field(85, ge=0)
+    test: float = Field(10, ge=0)
+    val: float = Field(5, ge=0)
+
+    @model_validator(mode="after")
+    def _some_share(self) -> Splits:
+        if self.train + self.test + self.val <= 0:
+            raise ValueError("at least one split needs a share above 0")
+        return self
+
+    def of(self, identity: str) -> Split:
+        """The split of an identity; depends on nothing else, so a dataset can grow."""
+        position = int.from_bytes(hashlib.sha256(identity.encode()).digest()[:8], "big") / 2**64
+        position *= self.train + self.test + self.val
+        if position < self.train:
+            return "train"
+        return "test" if position < self.train + self.test else "val"
+
+
+class Job(BaseModel):
+    """A job; see ``jobs/demo.yaml`` for what each field does."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    out: Path = Field(Path("dataset"), description="folder of the dataset")
+    seed: int = Field(0, ge=0, lt=2**63, description="seeds everything that varies")
+    head: str = Field("open", description="open, or the path of a FLAME model (.pkl, .npz, or its folder)")
+    head_family: Literal["flame2020", "flame2023", "flame2023_open", "open"] | None = Field(
+        None, description="the model's version, where its file name does not tell"
+    )
+    params: str = Field("sample", description="sample, or a folder of EMOCA outputs")
+    identities: int = Field(1, ge=1, le=10_000_000, description="how many identities to sample")
+    emotions: Annotated[tuple[str, ...], BeforeValidator(_one_or_many)] = Field(
+        EMOTIONS, min_length=1, description="emotions to sample in turn, or to keep of the given parameters"
+    )
+    n_frames: Annotated[tuple[Annotated[int, Field(ge=2, le=10_000)], ...], BeforeValidator(_one_or_many)] = Field(
+        (10,), min_length=1, description="lengths of the sequences; one sequence per identity and length"
+    )
+    include_neutral: bool = Field(False, description="prepend the frame t = 0, neutral and frontal")
+    jaw_motion: Literal["pose", "expression"] = Field(
+        "pose", description="whether the jaw's rotation moves on in head-only frames (pose, as published) or stays"
+    )
+    scene: str = Field("portrait", description="a preset of blender_scenes/, or the path of one")
+    textures: str = Field("generated", description="generated, or a folder of UV textures")
+    texture_size: int = Field(1024, ge=64, le=8192, description="pixels along one side of a generated texture")
+    backgrounds: str = Field("hdri", description="hdri, or a folder of photographs")
+    resolution: Annotated[tuple[Pixels, Pixels], BeforeValidator(_resolution)] = Field(
+        (512, 512), description="width and height in pixels"
+    )
+    samples: int = Field(16, ge=1, le=65_536, description="Cycles samples per pixel of a colour image")
+    denoise: bool = Field(True, description="denoise colour images with OpenImageDenoise")
+    flow_format: Literal["flo", "exr"] = Field("flo", description="flow files")
+    image_format: Literal["jpg", "png"] = Field("jpg", description="colour images")
+    jpeg_quality: int = Field(95, ge=1, le=100, description="quality of .jpg images (4:4:4)")
+    splits: Splits = Field(default_factory=lambda: Splits(), description="shares of train, test and val")
+    device: Device = Field("auto", description="what Cycles renders on")
+    workers: int | None = Field(None, ge=1, le=1024, description="render processes; chosen when absent")
+    threads: int | None = Field(None, ge=1, le=1024, description="threads of each render process; chosen when absent")
+    frame_timeout: float = Field(1800, gt=0, description="seconds after which a silent render process is restarted")
+
+    @field_validator("n_frames")
+    @classmethod
+    def _distinct(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if len(set(value)) != len(value):
+            raise ValueError("a length is given twice")
+        return value
+
+    @field_validator("emotions")
+    @classmethod
+    def _emotion_words(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for word in value:
+            if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", word):
+                raise ValueError(f"an emotion must be a plain word, not {word[:64]!r}")
+        if len(set(value)) != len(value):
+            raise ValueError("an emotion is given twice")
+        return value
+
+    @model_validator(mode="after")
+    def _sampler_knows_emotions(self) -> Job:
+        unknown = [word for word in self.emotions if word not in EMOTIONS]
+        if self.params == "sample" and unknown:
+            raise ValueError(f"the sampler knows no emotion {unknown[0]!r}; it knows {', '.join(EMOTIONS)}")
+        return self
+
+    @property
+    def width(self) -> int:
+        """Image width, pixels."""
+        return self.resolution[0]
+
+    @property
+    def height(self) -> int:
+        """Image height, pixels."""
+        return self.resolution[1]
+
+    def content(self) -> dict[str, Any]:
+        """The fields that decide what a sequence holds, JSON-ready."""
+        return self.model_dump(mode="json", exclude=set(_NOT_CONTENT))
+
+    @property
+    def digest(self) -> str:
+        """sha256 of :meth:`content`: equal digests make equal sequences."""
+        return hashlib.sha256(json.dumps(self.content(), sort_keys=True).encode()).hexdigest()
+
+
+def load_job(path: Path | None, overrides: dict[str, Any] | None = None) -> Job:
+    """The job of a YAML file (or the defaults), with ``overrides`` in place of its fields.
+
+    Relative paths in a job file are relative to the file, except ``out``, which like every path on
+    the command line is relative to the working folder.
+
+    :raises InputFileError, JobError: one line that names the file or the field.
+    """
+    data: dict[str, Any] = {}
+    if path is not None:
+        data = read_yaml(path)
+        for field, word in (("head", "open"), ("params", "sample"), ("textures", "generated"), ("backgrounds", "hdri")):
+            value = data.get(field)
+            if isinstance(value, str) and value != word:
+                data[field] = str(path.parent / value)
+        if isinstance(data.get("scene"), str) and data["scene"].endswith((".yaml", ".yml")):
+            data["scene"] = str(path.parent / data["scene"])
+    data.update(overrides or {})
+    return validate(Job, data, path if path is not None else "command line", JobError)

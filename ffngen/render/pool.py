@@ -1,0 +1,230 @@
+"""The local pool: several render processes work through sequences, and may die.
+
+Each process has a thread of the parent that feeds it, and one more that prepares its next sequence
+and turns its raw files into dataset files while it renders on. A process that dies is restarted and
+its sequence tried again; a sequence that fails :data:`ATTEMPTS` times is given up and the rest goes on.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from ffngen.errors import FfngenError, OutOfSpaceError, RenderError
+from ffngen.render.process import Device, RenderedFrame, RenderProcess
+
+#: The first attempt and two more.
+ATTEMPTS = 3
+
+
+class SequenceWork(Protocol):
+    """One sequence, as the pool sees it. All calls but ``name`` come from one helper thread."""
+
+    @property
+    def name(self) -> str:
+        """Names the sequence in messages."""
+
+    @property
+    def save_blend(self) -> Path | None:
+        """Where to keep the Blender scene, if anywhere."""
+
+    def prepare(self) -> Path:
+        """Write the request; called anew for each attempt. Returns the request's folder."""
+
+    def frame_done(self, frame: RenderedFrame) -> None:
+        """Turn a raw file into dataset files."""
+
+    def finish(self) -> None:
+        """All frames are done: move the sequence into place."""
+
+    def abandon(self) -> None:
+        """Remove what this attempt wrote."""
+
+    def give_up(self, error: Exception, log: Path) -> None:
+        """Record the failure for good; ``log`` is what the render process printed."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """What happened: ``started``, ``frame``, ``retry``, ``done`` or ``failed``."""
+
+    kind: str
+    name: str
+    frame: RenderedFrame | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What the pool runs on: how many render processes, how many threads each, on which device."""
+
+    workers: int
+    threads: int
+    device: Device
+
+
+def available_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def choose_layout(device: Device, *, workers: int | None, threads: int | None, sequences: int) -> Layout:
+    """One process per GPU; on the CPU, processes of about four threads. Never more than sequences."""
+    cores = available_cores()
+    if workers is None:
+        workers = device.gpus if device.gpus else max(1, cores // 4)
+    workers = max(1, min(workers, sequences))
+    return Layout(workers, threads if threads is not None else max(1, cores // workers), device)
+
+
+class RenderPool:
+    """Renders many sequences on several processes; see the module's text."""
+
+    def __init__(
+        self, *, device: str, workers: int | None, threads: int | None, scratch: Path, frame_timeout: float
+    ) -> None:
+        self._device = device
+        self._workers = workers
+        self._threads = threads
+        self._scratch = scratch
+        self._timeout = frame_timeout
+        self._messages: queue.Queue[Event | Device | BaseException | None] = queue.Queue()
+        self._works: queue.SimpleQueue[SequenceWork] = queue.SimpleQueue()
+        self._stop = threading.Event()
+        self._layout_known = threading.Event()
+        self._processes: list[RenderProcess] = []
+        #: What the pool runs on; known once the first process has started.
+        self.layout: Layout | None = None
+
+    def run(self, works: Sequence[SequenceWork]) -> Iterator[Event]:
+        """Render ``works``; yields events as they come, from the calling thread.
+
+        Closing the iterator, Ctrl-C and a full disk stop all processes at once; what is finished stays.
+
+        :raises OutOfSpaceError, JobError, MissingPackageError: nothing could go on.
+        """
+        if not works:
+            return
+        for work in works:
+            self._works.put(work)
+        threads = [self._start_feeder(0)]
+        running = 1
+        try:
+            while running:
+                message = self._messages.get()
+                if message is None:
+                    running -= 1
+                elif isinstance(message, Device):
+                    self.layout = choose_layout(
+                        message, workers=self._workers, threads=self._threads, sequences=len(works)
+                    )
+                    self._layout_known.set()
+                    threads += [self._start_feeder(i) for i in range(1, self.layout.workers)]
+                    running += self.layout.workers - 1
+                elif isinstance(message, BaseException):
+                    raise message
+                else:
+                    yield message
+        finally:
+            self._stop.set()
+            self._layout_known.set()
+            while any(thread.is_alive() for thread in threads):
+                for process in self._processes:
+                    process.kill()
+                threads[0].join(0.05)
+            for thread in threads:
+                thread.join()
+
+    def _start_feeder(self, index: int) -> threading.Thread:
+        thread = threading.Thread(target=self._feed, args=(index,), daemon=True)
+        thread.start()
+        return thread
+
+    def _feed(self, index: int) -> None:
+        """Body of the thread of one process. The first one's start tells what the pool runs on."""
+        gpus = self.layout.device.gpus if self.layout is not None else 0
+        process = RenderProcess(device=self._device, device_index=index % gpus if gpus else 0, log=self._log(index))
+        self._processes.append(process)
+        try:
+            with ThreadPoolExecutor(max_workers=1) as helper:
+                prepared = self._next(helper)
+                device = process.start()
+                if index == 0:
+                    self._messages.put(device)
+                    self._layout_known.wait()
+                while prepared is not None and not self._stop.is_set():
+                    work, folder = prepared
+                    # Prepared while this one renders; queued first, so that frames do not delay it.
+                    prepared = self._next(helper)
+                    self._attempt(process, helper, work, folder, self._log(index))
+        except BaseException as error:
+            if not self._stop.is_set():
+                self._messages.put(error)
+        finally:
+            process.stop()
+            self._messages.put(None)
+
+    def _log(self, index: int) -> Path:
+        return self._scratch / f"render-process-{index}.log"
+
+    def _next(self, helper: ThreadPoolExecutor) -> tuple[SequenceWork, Future[Path]] | None:
+        try:
+            work = self._works.get_nowait()
+        except queue.Empty:
+            return None
+        return work, helper.submit(work.prepare)
+
+    def _attempt(
+        self, process: RenderProcess, helper: ThreadPoolExecutor, work: SequenceWork, folder: Future[Path], log: Path
+    ) -> None:
+        """Render one sequence, again where that may help, and report how it went."""
+        self._messages.put(Event("started", work.name))
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                request = folder.result()
+                if process.pid is None:
+                    process.start()
+                self._render(process, helper, work, request)
+            except OutOfSpaceError:
+                raise
+            except Exception as error:
+                if self._stop.is_set():
+                    return
+                helper.submit(work.abandon).result()
+                # A fault in the sequence's own input stays; a process that died may do better anew.
+                hopeless = isinstance(error, FfngenError) and not isinstance(error, RenderError)
+                if hopeless or attempt == ATTEMPTS:
+                    helper.submit(work.give_up, error, log).result()
+                    self._messages.put(Event("failed", work.name, reason=_reason(error)))
+                    return
+                self._messages.put(Event("retry", work.name, reason=_reason(error)))
+                process.stop()
+                folder = helper.submit(work.prepare)
+            else:
+                self._messages.put(Event("done", work.name))
+                return
+
+    def _render(self, process: RenderProcess, helper: ThreadPoolExecutor, work: SequenceWork, request: Path) -> None:
+        assert self.layout is not None
+        pending: list[Future[None]] = []
+        try:
+            for frame in process.render(
+                request, threads=self.layout.threads, timeout=self._timeout, save_blend=work.save_blend
+            ):
+                pending.append(helper.submit(work.frame_done, frame))
+                self._messages.put(Event("frame", work.name, frame=frame))
+        finally:
+            faults = [fault for future in pending if (fault := future.exception()) is not None]
+        if faults:
+            raise faults[0]
+        helper.submit(work.finish).result()
+
+
+def _reason(error: Exception) -> str:
+    return str(error) if isinstance(error, FfngenError) else f"{type(error).__name__}: {error}"

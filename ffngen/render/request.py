@@ -1,0 +1,155 @@
+"""What a render process is asked for, and where it puts the answer: one sequence, as plain data.
+
+A request is a folder that the parent writes and the process reads::
+
+    request.json     camera, light, materials, frames, settings
+    arrays.npz       vertices of every frame, faces, texture coordinates, material of each face
+    atlas.png        the texture of the whole head
+    raw/             written by the process: one EXR file per pass, named by :class:`RawPass`
+
+Conventions: CONVENTIONS.md.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ffngen.geometry.camera import Camera
+
+#: Materials of a head's faces, by index.
+MATERIALS = ("skin", "eye", "mouth", "teeth")
+
+
+class RawPass(Enum):
+    """What a render process renders; the value names its files."""
+
+    FACIAL_COLOUR = "facial_colour"
+    HEAD_COLOUR = "head_colour"
+    TRUTH = "truth"
+
+    def path(self, folder: Path, frame: int) -> Path:
+        """The raw file of this pass for the ``frame``-th of its frames (0 is the first facial frame)."""
+        return folder / "raw" / f"{self.value}_{frame:05d}.exr"
+
+
+@dataclass(frozen=True)
+class Crop:
+    """A rectangle of pixels: columns x0 to x1 - 1, rows y0 to y1 - 1, from the top left."""
+
+    x0: int
+    y0: int
+    x1: int
+    y1: int
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """Index of the rectangle in an (H, W, ...) array."""
+        return slice(self.y0, self.y1), slice(self.x0, self.x1)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it holds no pixel."""
+        return self.x1 <= self.x0 or self.y1 <= self.y0
+
+
+def crop_around(camera: Camera, vertices: NDArray[np.float32], margin: int) -> Crop:
+    """The rectangle that the vertices (V, 3) cover in the image, widened by ``margin`` pixels.
+
+    Cycles renders this rectangle alone: outside it the picture is the stationary background. A head
+    that reaches behind the camera covers the whole image.
+    """
+    pixels, depth = camera.project(vertices)
+    if depth.min() <= 1e-3:
+        return Crop(0, 0, camera.width, camera.height)
+    low = np.floor(pixels.min(axis=0)) - margin
+    high = np.ceil(pixels.max(axis=0)) + margin + 1
+    size = (camera.width, camera.height)
+    x0, y0 = (int(np.clip(low[i], 0, size[i])) for i in range(2))
+    x1, y1 = (int(np.clip(high[i], 0, size[i])) for i in range(2))
+    return Crop(x0, y0, x1, y1)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How colour is rendered.
+
+    :param samples: Cycles samples per pixel.
+    :param denoise: whether OpenImageDenoise cleans the picture.
+    :param colour_seeds: one Cycles seed for each facial frame, then one for each head-only frame.
+    """
+
+    samples: int
+    denoise: bool
+    colour_seeds: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class SequenceRequest:
+    """One sequence to render.
+
+    :param camera: the camera, the same for every frame.
+    :param background_depth: metres along the optical axis to the stationary background plane.
+    :param facial: (N, V, 3) float32, metres, world: the facial frames.
+    :param head: (N-1, V, 3) float32: head-only frames; ``head[i]`` follows ``facial[i]``.
+    :param faces: (F, 3) int32.
+    :param uv_coordinates: (T, 2) float32, v up.
+    :param uv_faces: (F, 3) int32 into ``uv_coordinates``.
+    :param face_materials: (F,) uint8, indices into :data:`MATERIALS`.
+    :param environment: path of the equirectangular EXR that lights the scene.
+    :param appearance: lighting and materials, JSON-ready, as ``ffngen.appearance`` describes them.
+    :param settings: how colour is rendered.
+    """
+
+    camera: Camera
+    background_depth: float
+    facial: NDArray[np.float32]
+    head: NDArray[np.float32]
+    faces: NDArray[np.int32]
+    uv_coordinates: NDArray[np.float32]
+    uv_faces: NDArray[np.int32]
+    face_materials: NDArray[np.uint8]
+    environment: str
+    appearance: dict[str, Any]
+    settings: Settings
+
+    def write(self, folder: Path, atlas_png: bytes, background_png: bytes) -> None:
+        """Write the request to ``folder``, which must exist; the process finds everything there."""
+        (folder / "raw").mkdir(exist_ok=True)
+        (folder / "atlas.png").write_bytes(atlas_png)
+        (folder / "background.png").write_bytes(background_png)
+        arrays = {name: getattr(self, name) for name in _ARRAYS}
+        with (folder / "arrays.npz").open("wb") as file:
+            np.savez(file, **arrays)
+        data = {
+            "camera": self.camera.to_json(),
+            "background_depth": self.background_depth,
+            "environment": self.environment,
+            "appearance": self.appearance,
+            "settings": asdict(self.settings),
+        }
+        (folder / "request.json").write_text(json.dumps(data), encoding="utf-8")
+
+    @classmethod
+    def read(cls, folder: Path) -> SequenceRequest:
+        """The request that :meth:`write` wrote to ``folder``."""
+        data = json.loads((folder / "request.json").read_text(encoding="utf-8"))
+        settings = data["settings"]
+        with np.load(folder / "arrays.npz", allow_pickle=False) as arrays:
+            return cls(
+                camera=Camera.from_json(data["camera"]),
+                background_depth=data["background_depth"],
+                environment=data["environment"],
+                appearance=data["appearance"],
+                settings=Settings(settings["samples"], settings["denoise"], tuple(settings["colour_seeds"])),
+                **{name: arrays[name] for name in _ARRAYS},
+            )
+
+
+_ARRAYS = ("facial", "head", "faces", "uv_coordinates", "uv_faces", "face_materials")

@@ -1,0 +1,94 @@
+"""Placing the camera so that the head fills the frame as asked, over a whole motion."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ffngen.geometry.camera import Camera
+
+#: The head looks along the world's +z; a camera in front of it looks back along -z, with y down.
+R_WORLD_CAM = np.diag([1.0, -1.0, -1.0])
+
+_BISECTIONS = 60
+
+
+@dataclass(frozen=True)
+class Framing:
+    """How a head is framed.
+
+    :param fill: height of the head / height of the image.
+    :param max_width_fill: bound on its width / width of the image.
+    :param offset: (x, y): the head's middle relative to the image's, as shares of its width and height.
+    """
+
+    fill: float
+    max_width_fill: float
+    offset: tuple[float, float]
+
+
+def _camera(target: NDArray[np.float64], distance: float, focal_px: float, width: int, height: int) -> Camera:
+    K = np.array([[focal_px, 0, (width - 1) / 2], [0, focal_px, (height - 1) / 2], [0, 0, 1]])
+    T_world_cam = np.eye(4)
+    T_world_cam[:3, :3] = R_WORLD_CAM
+    T_world_cam[:3, 3] = target + np.array([0.0, 0.0, distance])
+    return Camera(K, T_world_cam, width, height)
+
+
+def _box(camera: Camera, points: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    pixels, _ = camera.project(points)
+    return pixels.min(axis=0), pixels.max(axis=0)
+
+
+def _excess(camera: Camera, points: NDArray[np.float64], framing: Framing) -> float:
+    """How far the head is too large: above 1, it exceeds its share of the image's height or width."""
+    low, high = _box(camera, points)
+    width, height = high - low
+    return float(max(height / (framing.fill * camera.height), width / (framing.max_width_fill * camera.width)))
+
+
+def fit_camera(
+    points: NDArray[Any],
+    framing: Framing,
+    *,
+    width: int,
+    height: int,
+    focal_px: float | None = None,
+    distance: float | None = None,
+) -> Camera:
+    """A camera in front of the head that frames ``points`` as asked.
+
+    Exactly one of ``focal_px`` (pixels) and ``distance`` (metres, from the camera to the points'
+    middle) is given; the other is solved for by bisection, since the projected size falls with the
+    distance and grows with the focal length. The offset moves the principal point (a shifted lens),
+    so that the optical axis, and with it the background plane, stays perpendicular to the view.
+
+    :param points: (..., 3) metres, world: the vertices to frame, of all frames of the motion.
+    """
+    flat = np.asarray(points, dtype=np.float64).reshape(-1, 3)
+    target = (flat.min(axis=0) + flat.max(axis=0)) / 2
+    nearest = float(flat[:, 2].max() - target[2])
+    if focal_px is not None:
+        # In front of the nearest point the size is unbounded; 1000 m away every head is too small.
+        low, high = nearest + 1e-3, 1000.0
+        for _ in range(_BISECTIONS):
+            middle = (low + high) / 2
+            if _excess(_camera(target, middle, focal_px, width, height), flat, framing) > 1:
+                low = middle
+            else:
+                high = middle
+        camera = _camera(target, high, focal_px, width, height)
+    else:
+        assert distance is not None
+        # The projection is linear in the focal length.
+        far = max(distance, nearest + 1e-2)
+        unit = _camera(target, far, 1.0, width, height)
+        camera = _camera(target, far, 1.0 / _excess(unit, flat, framing), width, height)
+    box_low, box_high = _box(camera, flat)
+    wanted = np.array([(0.5 + framing.offset[0]) * width - 0.5, (0.5 + framing.offset[1]) * height - 0.5])
+    K = camera.K.copy()
+    K[:2, 2] += wanted - (box_low + box_high) / 2
+    return Camera(K, camera.T_world_cam, width, height)

@@ -1,0 +1,83 @@
+"""Reading YAML files that people write: strictly, safely, with one-line faults."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from ffngen.errors import FfngenError, InputFileError
+
+#: No file that a person writes for ffngen is longer; a larger one is a mistake or an attack.
+MAX_BYTES = 1 << 20
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """SafeLoader without aliases (they allow exponential documents) and without repeated keys."""
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            event = self.peek_event()  # type: ignore[no-untyped-call]
+            raise yaml.constructor.ConstructorError(None, None, "aliases are not allowed", event.start_mark)
+        node: yaml.Node | None = super().compose_node(parent, index)
+        return node
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        mapping = super().construct_mapping(node, deep=deep)
+        if len(mapping) != len(node.value):
+            raise yaml.constructor.ConstructorError(None, None, "a key is given twice", node.start_mark)
+        return mapping
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The mapping that a YAML file holds; an empty file is an empty mapping.
+
+    :raises InputFileError: no such file, larger than 1 MiB, not UTF-8, not YAML, or not a mapping.
+    """
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise InputFileError("is larger than 1 MiB", where=path, mend="give the YAML file that you meant")
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise InputFileError("no such file", where=path, mend="check the path") from None
+    except OSError as error:
+        raise InputFileError(f"cannot be read ({error.strerror})", where=path) from error
+    except UnicodeDecodeError:
+        raise InputFileError("is not UTF-8 text", where=path, mend="give a YAML file") from None
+    try:
+        # A SafeLoader underneath: only plain data is ever constructed.
+        data = yaml.load(text, Loader=_StrictLoader)
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f" at line {mark.line + 1}, column {mark.column + 1}" if mark is not None else ""
+        problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "not readable"
+        raise InputFileError(f"is not valid YAML{place} ({problem})", where=path) from None
+    if data is None:
+        return {}
+    if not isinstance(data, dict) or not all(isinstance(key, str) for key in data):
+        raise InputFileError("must hold named fields (key: value)", where=path)
+    return data
+
+
+def validate(model: type[Model], data: dict[str, Any], where: str | Path, error_type: type[FfngenError]) -> Model:
+    """``data`` as a pydantic model, or the first fault as one line that names the field."""
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        faults = error.errors()
+        first = faults[0]
+        field = ".".join(str(part) for part in first["loc"])
+        message = first["msg"].removeprefix("Value error, ")
+        if first["type"] == "extra_forbidden":
+            known = ", ".join(sorted(model.model_fields))
+            raise error_type(
+                f"unknown field {field!r}", where=where, mend=f"known fields are {known}" if "." not in field else None
+            ) from None
+        value = "" if first["type"] in ("missing", "value_error") else f" (got {str(first['input'])[:60]!r})"
+        more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+        raise error_type(f"field {field!r}: {message}{value}{more}", where=where) from None
