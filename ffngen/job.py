@@ -9,7 +9,6 @@ be finished on another machine and can grow.
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -39,10 +38,10 @@ def _resolution(value: Any) -> Any:
     if isinstance(value, int) and not isinstance(value, bool):
         return (value, value)
     if isinstance(value, str):
-        match = re.fullmatch(r"\s*(\d{1,6})\s*[xX]\s*(\d{1,6})\s*", value)
+        match = re.fullmatch(r"\s*(\d{1,6})\s*(?:[xX]\s*(\d{1,6})\s*)?", value)
         if match is None:
             raise ValueError("write a resolution as WIDTHxHEIGHT, such as 512x512")
-        return (int(match[1]), int(match[2]))
+        return (int(match[1]), int(match[2] or match[1]))
     return value
 
 
@@ -86,9 +85,12 @@ class Job(BaseModel):
     )
     params: str = Field("sample", description="sample, or a folder of EMOCA outputs")
     identities: int = Field(1, ge=1, le=10_000_000, description="how many identities to sample")
-    emotions: Annotated[tuple[str, ...], BeforeValidator(_one_or_many)] = Field(
-        EMOTIONS, min_length=1, description="emotions to sample in turn, or to keep of the given parameters"
+    emotions: Annotated[tuple[str, ...], BeforeValidator(_one_or_many)] | None = Field(
+        None,
+        min_length=1,
+        description="emotions to sample in turn, or to keep of the given parameters; all when absent",
     )
+    expressions: Path | None = Field(None, description="an expression file of your own (see assets/expressions)")
     n_frames: Annotated[tuple[Annotated[int, Field(ge=2, le=10_000)], ...], BeforeValidator(_one_or_many)] = Field(
         (10,), min_length=1, description="lengths of the sequences; one sequence per identity and length"
     )
@@ -123,18 +125,18 @@ class Job(BaseModel):
 
     @field_validator("emotions")
     @classmethod
-    def _emotion_words(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for word in value:
+    def _emotion_words(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        for word in value or ():
             if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", word):
                 raise ValueError(f"an emotion must be a plain word, not {word[:64]!r}")
-        if len(set(value)) != len(value):
+        if value is not None and len(set(value)) != len(value):
             raise ValueError("an emotion is given twice")
         return value
 
     @model_validator(mode="after")
     def _sampler_knows_emotions(self) -> Job:
-        unknown = [word for word in self.emotions if word not in EMOTIONS]
-        if self.params == "sample" and unknown:
+        unknown = [word for word in self.emotions or () if word not in EMOTIONS]
+        if self.params == "sample" and self.expressions is None and unknown:
             raise ValueError(f"the sampler knows no emotion {unknown[0]!r}; it knows {', '.join(EMOTIONS)}")
         return self
 
@@ -152,11 +154,6 @@ class Job(BaseModel):
         """The fields that decide what a sequence holds, JSON-ready."""
         return self.model_dump(mode="json", exclude=set(_NOT_CONTENT))
 
-    @property
-    def digest(self) -> str:
-        """sha256 of :meth:`content`: equal digests make equal sequences."""
-        return hashlib.sha256(json.dumps(self.content(), sort_keys=True).encode()).hexdigest()
-
 
 def load_job(path: Path | None, overrides: dict[str, Any] | None = None) -> Job:
     """The job of a YAML file (or the defaults), with ``overrides`` in place of its fields.
@@ -173,6 +170,8 @@ def load_job(path: Path | None, overrides: dict[str, Any] | None = None) -> Job:
             value = data.get(field)
             if isinstance(value, str) and value != word:
                 data[field] = str(path.parent / value)
+        if isinstance(data.get("expressions"), str):
+            data["expressions"] = str(path.parent / data["expressions"])
         if isinstance(data.get("scene"), str) and data["scene"].endswith((".yaml", ".yml")):
             data["scene"] = str(path.parent / data["scene"])
     data.update(overrides or {})

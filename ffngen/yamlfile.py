@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from ffngen.atomic import read_bounded
 from ffngen.errors import FfngenError, InputFileError
 
 #: No file that a person writes for ffngen is longer; a larger one is a mistake or an attack.
@@ -40,13 +41,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     :raises InputFileError: no such file, larger than 1 MiB, not UTF-8, not YAML, or not a mapping.
     """
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise InputFileError("is larger than 1 MiB", where=path, mend="give the YAML file that you meant")
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise InputFileError("no such file", where=path, mend="check the path") from None
-    except OSError as error:
-        raise InputFileError(f"cannot be read ({error.strerror})", where=path) from error
+        text = read_bounded(path, MAX_BYTES).decode("utf-8")
     except UnicodeDecodeError:
         raise InputFileError("is not UTF-8 text", where=path, mend="give a YAML file") from None
     try:

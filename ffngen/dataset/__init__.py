@@ -1,0 +1,1 @@
+"""Datasets on disk: the layout, the metadata, reading, and checking against the stored geometry."""

@@ -1,0 +1,1 @@
+"""The head model: loading, its stages from parameters to vertices, its surface."""

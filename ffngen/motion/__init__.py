@@ -1,0 +1,1 @@
+"""Motion: the sequences of frames that a parameter set becomes."""

@@ -12,9 +12,6 @@ from ffngen.errors import HeadModelError
 #: The model families whose coefficients must never be mixed (their bases differ).
 MODEL_FAMILIES = ("flame2020", "flame2023", "flame2023_open", "open")
 
-#: AffectNet's categories, in its own order; ``none`` is a face without a definite emotion.
-EMOTIONS = ("neutral", "happy", "sad", "surprise", "fear", "disgust", "anger", "contempt", "none")
-
 #: Axis-angle triples of a pose vector, in order (FLAME's joints).
 JOINTS = ("global", "neck", "jaw", "left_eye", "right_eye")
 
@@ -28,7 +25,7 @@ class ParameterSet:
     :param pose: (15,) float64, radians, axis-angle of global, neck, jaw, left eye, right eye.
     :param family: one of :data:`MODEL_FAMILIES`.
     :param identity: who it is; sets of one person share it, and a dataset is split by it.
-    :param emotion: a label, one of :data:`EMOTIONS` or the user's own word.
+    :param emotion: a label, one of :data:`ffngen.job.EMOTIONS` or the user's own word.
     :param source: where the set came from, for the record (a path, or the sampler and its seed).
     """
 
@@ -53,5 +50,7 @@ class ParameterSet:
             raise HeadModelError(f"pose must hold 15 numbers, not {self.pose.size}", where=self.source)
         if self.family not in MODEL_FAMILIES:
             raise HeadModelError(
-                f"unknown model family {self.family!r}", where=self.source, mend=f"use one of {', '.join(MODEL_FAMILIES)}"
+                f"unknown model family {self.family!r}",
+                where=self.source,
+                mend=f"use one of {', '.join(MODEL_FAMILIES)}",
             )

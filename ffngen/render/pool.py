@@ -7,10 +7,12 @@ its sequence tried again; a sequence that fails :data:`ATTEMPTS` times is given 
 
 from __future__ import annotations
 
+import errno
 import os
 import queue
+import shutil
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +23,9 @@ from ffngen.render.process import Device, RenderedFrame, RenderProcess
 
 #: The first attempt and two more.
 ATTEMPTS = 3
+
+#: With less space than this, a fault is put down to the full disk.
+_LEAST_FREE_BYTES = 1 << 20
 
 
 class SequenceWork(Protocol):
@@ -102,7 +107,7 @@ class RenderPool:
         #: What the pool runs on; known once the first process has started.
         self.layout: Layout | None = None
 
-    def run(self, works: Sequence[SequenceWork]) -> Iterator[Event]:
+    def run(self, works: Sequence[SequenceWork]) -> Generator[Event, None, None]:
         """Render ``works``; yields events as they come, from the calling thread.
 
         Closing the iterator, Ctrl-C and a full disk stop all processes at once; what is finished stays.
@@ -196,6 +201,7 @@ class RenderPool:
             except Exception as error:
                 if self._stop.is_set():
                     return
+                self._check_space(error)
                 helper.submit(work.abandon).result()
                 # A fault in the sequence's own input stays; a process that died may do better anew.
                 hopeless = isinstance(error, FfngenError) and not isinstance(error, RenderError)
@@ -209,6 +215,14 @@ class RenderPool:
             else:
                 self._messages.put(Event("done", work.name))
                 return
+
+    def _check_space(self, error: Exception) -> None:
+        """A full disk makes Blender and the image libraries fail in their own words; say what it is."""
+        number = getattr(error, "errno", None)
+        if number in (errno.ENOSPC, errno.EDQUOT) or shutil.disk_usage(self._scratch).free < _LEAST_FREE_BYTES:
+            raise OutOfSpaceError(
+                "the disk is full", where=self._scratch.parent.parent, mend="free some space and run again"
+            ) from error
 
     def _render(self, process: RenderProcess, helper: ThreadPoolExecutor, work: SequenceWork, request: Path) -> None:
         assert self.layout is not None

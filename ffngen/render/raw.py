@@ -12,6 +12,7 @@ import numpy as np
 import OpenEXR
 from numpy.typing import NDArray
 
+from ffngen.appearance.colour import linear_to_srgb, srgb_to_linear
 from ffngen.render.request import Crop
 
 Float32 = NDArray[np.float32]
@@ -74,20 +75,6 @@ def read_truth(path: Path, crop: Crop, *, width: int, height: int, background_de
     return Truth(mask, depth, facial_flow, head_flow)
 
 
-def srgb_to_linear(image: NDArray[np.uint8]) -> Float32:
-    """sRGB code values as linear light in [0, 1] (IEC 61966-2-1)."""
-    levels = np.arange(256) / 255.0
-    table = np.where(levels <= 0.04045, levels / 12.92, ((levels + 0.055) / 1.055) ** 2.4).astype(np.float32)
-    linear: Float32 = table[image]
-    return linear
-
-
-def linear_to_srgb(linear: Float32) -> Float32:
-    """Linear light as sRGB in [0, 1], clipped (IEC 61966-2-1)."""
-    clipped = np.clip(linear, 0.0, 1.0)
-    return np.where(clipped <= 0.0031308, 12.92 * clipped, 1.055 * clipped ** (1 / 2.4) - 0.055).astype(np.float32)
-
-
 def read_colour(path: Path, crop: Crop, background: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The picture: the head over the stationary background, in linear light.
 
@@ -104,5 +91,5 @@ def read_colour(path: Path, crop: Crop, background: NDArray[np.uint8]) -> NDArra
         alpha = channels["Combined.A"].astype(np.float32)[..., None]
         behind = background[crop.slices]
         over = linear_to_srgb(color + (1.0 - alpha) * srgb_to_linear(behind))
-        image[crop.slices] = np.where(alpha > 0, np.rint(over * 255.0).astype(np.uint8), behind)
+        image[crop.slices] = np.where(alpha > 0, over, behind)
     return image

@@ -13,6 +13,9 @@ from ffngen.geometry.camera import Camera
 #: The head looks along the world's +z; a camera in front of it looks back along -z, with y down.
 R_WORLD_CAM = np.diag([1.0, -1.0, -1.0])
 
+#: Share of the image's height that is kept below the chin when the head moves down to hide the neck's end.
+CHIN_MARGIN = 0.05
+
 _BISECTIONS = 60
 
 
@@ -58,6 +61,7 @@ def fit_camera(
     height: int,
     focal_px: float | None = None,
     distance: float | None = None,
+    rim: NDArray[Any] | None = None,
 ) -> Camera:
     """A camera in front of the head that frames ``points`` as asked.
 
@@ -67,6 +71,7 @@ def fit_camera(
     so that the optical axis, and with it the background plane, stays perpendicular to the view.
 
     :param points: (..., 3) metres, world: the vertices to frame, of all frames of the motion.
+    :param rim: (..., 3) metres, world: where the neck ends; kept out of the picture where the framing leaves room.
     """
     flat = np.asarray(points, dtype=np.float64).reshape(-1, 3)
     target = (flat.min(axis=0) + flat.max(axis=0)) / 2
@@ -87,8 +92,25 @@ def fit_camera(
         far = max(distance, nearest + 1e-2)
         unit = _camera(target, far, 1.0, width, height)
         camera = _camera(target, far, 1.0 / _excess(unit, flat, framing), width, height)
-    box_low, box_high = _box(camera, flat)
+    return _shifted(camera, flat, framing, rim)
+
+
+def _shifted(
+    camera: Camera, points: NDArray[np.float64], framing: Framing, rim: NDArray[Any] | None
+) -> Camera:
+    """The camera with its principal point moved so that the head's middle lies where it was asked for.
+
+    The head goes further down where that hides the rim below the picture, as long as the chin stays in it.
+    """
+    width, height = camera.width, camera.height
+    box_low, box_high = _box(camera, points)
     wanted = np.array([(0.5 + framing.offset[0]) * width - 0.5, (0.5 + framing.offset[1]) * height - 0.5])
+    shift = wanted - (box_low + box_high) / 2
+    if rim is not None:
+        rim_top = _box(camera, np.asarray(rim, dtype=np.float64).reshape(-1, 3))[0][1]
+        to_hide = height - 0.5 - rim_top
+        to_chin_at_edge = (1 - CHIN_MARGIN) * height - box_high[1]
+        shift[1] = max(shift[1], min(to_hide, to_chin_at_edge))
     K = camera.K.copy()
-    K[:2, 2] += wanted - (box_low + box_high) / 2
+    K[:2, 2] += shift
     return Camera(K, camera.T_world_cam, width, height)

@@ -1,0 +1,120 @@
+"""The stationary picture behind the head."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import cast
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ffngen.appearance.colour import LUMINANCE, linear_to_srgb
+from ffngen.appearance.folders import choose, image_files
+from ffngen.appearance.hdri import equirectangular, load_hdri
+from ffngen.errors import InputFileError, JobError
+from ffngen.images import read_image
+
+Array32 = NDArray[np.float32]
+Rgb = NDArray[np.uint8]
+
+#: Log-average luminance that a background is exposed for; a little below middle grey, so that faces stand out.
+_KEY = 0.15
+
+#: Radius of the disc of confusion, as a share of the picture's width: the lens is focused on the face.
+_DEFOCUS = 0.007
+
+#: Luminance, over the log average, above which lamps and the sun are cut before they are spread by the defocus.
+_BRIGHTEST = 40.0
+
+#: An image smaller than this is more likely a mistake than a background.
+_SMALLEST = 16
+
+
+def hdri_background(hdri: str, *, yaw: float, field_of_view: float, width: int, height: int) -> Rgb:
+    """What the camera sees of the surroundings behind the head, out of focus.
+
+    The camera looks along the world's -z; its picture's upward direction is y.
+
+    :param hdri: a name of :data:`ffngen.appearance.hdri.HDRIS`.
+    :param yaw: radians, how the surroundings are turned: ``Lighting.rotation``.
+    :param field_of_view: radians, horizontal, in (0, pi).
+    :returns: (height, width, 3) uint8 sRGB.
+    :raises JobError: a field of view or a size that cannot be.
+    """
+    _check_size(width, height)
+    if not 0.01 <= field_of_view <= 3.0:
+        raise JobError(f"a background needs a field of view from 0.01 to 3 radians, not {field_of_view:g}")
+    return tone_map(perspective_crop(load_hdri(hdri), yaw, field_of_view, width, height))
+
+
+def perspective_crop(picture: Array32, yaw: float, field_of_view: float, width: int, height: int) -> Array32:
+    """The perspective view along -z of an equirectangular picture (h, w, 3): (height, width, 3) float32 radiance."""
+    half = np.tan(field_of_view / 2)
+    right = (2 * (np.arange(width) + 0.5) / width - 1) * half
+    up = (1 - 2 * (np.arange(height) + 0.5) / height) * half * height / width
+    x, y = np.meshgrid(right, up)
+    u, v = equirectangular(np.stack([x, y, np.full_like(x, -1.0)], axis=-1), yaw)
+    rows, columns = picture.shape[:2]
+    # The picture continues around its left and right edges.
+    margin = 8
+    wrapped = np.concatenate([picture[:, -margin:], picture, picture[:, :margin]], axis=1)
+    map_x = (u * columns - 0.5 + margin).astype(np.float32)
+    map_y = ((1 - v) * rows - 0.5).astype(np.float32)
+    view = cv2.remap(wrapped, map_x, map_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    return cast(Array32, np.maximum(view, 0))
+
+
+def tone_map(radiance: Array32) -> Rgb:
+    """Radiance (H, W, 3) as a photograph (H, W, 3) uint8 sRGB: exposed, out of focus, highlights rolled off."""
+    luminance = radiance @ LUMINANCE
+    average = float(np.exp(np.log(luminance + 1e-4).mean()))
+    exposed = radiance * np.float32(1 / average)
+    exposed *= np.minimum(1, _BRIGHTEST / np.maximum(luminance / average, 1e-6))[..., None]
+    exposed = _defocus(exposed, _DEFOCUS * radiance.shape[1]) * np.float32(_KEY)
+    # Reinhard's curve with white at 4: middle tones stay, highlights do not clip.
+    level = (exposed @ LUMINANCE)[..., None]
+    return linear_to_srgb(exposed * ((1 + level / 16) / (1 + level)) * np.float32(1.15))
+
+
+def image_background(path: str | Path, width: int, height: int) -> Rgb:
+    """The middle of a user's picture at the wanted aspect, resampled to (height, width, 3) uint8 sRGB.
+
+    :raises InputFileError: no image, or smaller than 16 pixels.
+    """
+    _check_size(width, height)
+    image = read_image(path)
+    rows, columns = image.shape[:2]
+    if min(rows, columns) < _SMALLEST:
+        raise InputFileError(f"a background of {columns} x {rows} pixels is too small", where=path)
+    crop_width = max(1, min(columns, round(rows * width / height)))
+    crop_height = max(1, min(rows, round(columns * height / width)))
+    left, top = (columns - crop_width) // 2, (rows - crop_height) // 2
+    crop = image[top : top + crop_height, left : left + crop_width]
+    shrinks = crop_width >= width and crop_height >= height
+    method = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
+    return cast(Rgb, cv2.resize(np.ascontiguousarray(crop), (width, height), interpolation=method))
+
+
+def choose_background(folder: str | Path, rng: np.random.Generator, width: int, height: int) -> tuple[Path, Rgb]:
+    """One of the pictures in a folder as a background, and its path.
+
+    :raises InputFileError: no such folder, no image in it, or a file that is no image.
+    """
+    path = choose(image_files(folder, "backgrounds"), rng)
+    return path, image_background(path, width, height)
+
+
+def _defocus(picture: Array32, radius: float) -> Array32:
+    """The picture (H, W, 3) spread over a disc of ``radius`` pixels."""
+    if radius < 0.5:
+        return picture
+    reach = int(np.ceil(radius))
+    offsets = np.arange(-reach, reach + 1)
+    disc = np.clip(radius + 0.5 - np.hypot(*np.meshgrid(offsets, offsets)), 0, 1).astype(np.float32)
+    return cast(Array32, cv2.filter2D(picture, -1, disc / disc.sum(), borderType=cv2.BORDER_REFLECT_101))
+
+
+def _check_size(width: int, height: int) -> None:
+    if not (1 <= width <= 16384 and 1 <= height <= 16384):
+        raise JobError(f"a background of {width} x {height} pixels is not possible")

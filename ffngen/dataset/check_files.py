@@ -1,0 +1,118 @@
+"""Is every file there, whole, and nothing else?"""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+
+from ffngen.atomic import file_size, sha256_file
+from ffngen.dataset.layout import DATASET_FILE, LOGS_FOLDER, MANIFEST_FILE, PARTIAL_FOLDER, Output, Record
+from ffngen.dataset.manifest import manifest_row, read_manifest
+from ffngen.dataset.metadata import SequenceMetadata
+from ffngen.dataset.report import Failure, Fault
+from ffngen.errors import FfngenError
+from ffngen.images import image_size
+
+#: So many failures of one kind are listed; the rest is counted.
+_LISTED = 20
+
+
+def check_dataset_files(root: Path, sequences: list[SequenceMetadata]) -> list[Failure]:
+    """Compare the files under a dataset's root, by name, with those that its complete sequences have."""
+    expected = {DATASET_FILE, MANIFEST_FILE}
+    for metadata in sequences:
+        expected.add(str(metadata.layout.record(Record.METADATA)))
+        expected.update(map(str, metadata.layout.files()))
+    found = set(_files(root))
+    return [
+        *limited(Failure(Fault.MISSING_FILE, path, "it is not there") for path in sorted(expected - found)),
+        *limited(Failure(Fault.STRAY_FILE, path, "no complete sequence has it") for path in sorted(found - expected)),
+    ]
+
+
+def _files(root: Path) -> Iterable[str]:
+    for folder, folders, files in os.walk(root):
+        relative = Path(folder).relative_to(root)
+        if relative == Path():
+            folders[:] = [name for name in folders if name not in (LOGS_FOLDER, PARTIAL_FOLDER)]
+        for name in files:
+            yield (relative / name).as_posix()
+
+
+def check_sequences(root: Path, sequences: list[SequenceMetadata]) -> list[Failure]:
+    """Check what holds between sequences: identities keep to one split, one job made all, the manifest is current."""
+    failures = []
+    splits = defaultdict(set)
+    for metadata in sequences:
+        splits[metadata.identity].add(metadata.split)
+    for identity, names in sorted(splits.items()):
+        if len(names) > 1:
+            failures.append(Failure(Fault.SPLIT_LEAK, identity, f"this identity is in {', '.join(sorted(names))}"))
+    jobs = {metadata.job_digest for metadata in sequences}
+    if len(jobs) > 1:
+        failures.append(Failure(Fault.MIXED_JOBS, str(root), f"{len(jobs)} different jobs made its sequences"))
+    if (root / MANIFEST_FILE).is_file():
+        try:
+            if read_manifest(root) != [manifest_row(metadata) for metadata in sequences]:
+                failures.append(Failure(Fault.MANIFEST, MANIFEST_FILE, "it does not list the complete sequences"))
+        except FfngenError as error:
+            failures.append(Failure(Fault.MANIFEST, MANIFEST_FILE, error.what))
+    return limited(failures)
+
+
+def check_sizes(root: Path, metadata: SequenceMetadata) -> list[Failure]:
+    """Compare the sizes of one sequence's files with those that its metadata lists."""
+    failures = []
+    expected = set(map(str, metadata.layout.files()))
+    for path in sorted(expected ^ metadata.files.keys()):
+        what = "the metadata does not list it" if path in expected else "the metadata lists it, the layout has it not"
+        failures.append(Failure(Fault.FILE_LIST, path, what))
+    for path in sorted(expected & metadata.files.keys()):
+        try:
+            size = file_size(root / path)
+        except FfngenError:
+            continue  # missing: reported by check_dataset_files
+        if size != metadata.files[path].bytes:
+            failures.append(Failure(Fault.FILE_SIZE, path, f"{size} bytes instead of {metadata.files[path].bytes}"))
+    return failures
+
+
+def check_contents(root: Path, metadata: SequenceMetadata) -> list[Failure]:
+    """Compare the digests of one sequence's files, and the sizes of its images, with its metadata."""
+    failures = []
+    camera = metadata.get_camera()
+    layout = metadata.layout
+    images = {
+        str(layout.file(output, frame))
+        for output in (Output.FACIAL_IMAGE, Output.HEAD_IMAGE)
+        for frame in layout.frames(output)
+    }
+    for path in sorted(set(map(str, layout.files()))):
+        if not (root / path).is_file():
+            continue  # as above
+        try:
+            if path in metadata.files and sha256_file(root / path) != metadata.files[path].sha256:
+                failures.append(Failure(Fault.DIGEST, path, "its content has changed since it was written"))
+            if path in images and (size := image_size(root / path)) != (camera.width, camera.height):
+                wanted = f"{camera.width} x {camera.height}"
+                failures.append(Failure(Fault.IMAGE_SIZE, path, f"{size[0]} x {size[1]} instead of {wanted}"))
+        except FfngenError as error:
+            failures.append(Failure(Fault.UNREADABLE, path, error.what))
+        except OSError as error:
+            failures.append(Failure(Fault.UNREADABLE, path, error.strerror or str(error)))
+    return failures
+
+
+def limited(failures: Iterable[Failure]) -> list[Failure]:
+    """The first few failures of each kind, and a line that counts the rest."""
+    groups: dict[Fault, list[Failure]] = defaultdict(list)
+    for failure in failures:
+        groups[failure.fault].append(failure)
+    result = []
+    for fault, group in groups.items():
+        result.extend(group[:_LISTED])
+        if len(group) > _LISTED:
+            result.append(Failure(fault, group[_LISTED].where, f"and {len(group) - _LISTED} more like these"))
+    return result

@@ -1,0 +1,203 @@
+"""Do flow, depth and mask say what the stored geometry and the camera say?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ffngen.dataset.arrays import SequenceVertices, read_mask, read_vertices
+from ffngen.dataset.layout import Output, Record
+from ffngen.dataset.metadata import SequenceMetadata
+from ffngen.dataset.raycast import CastFrame, cast_frame
+from ffngen.dataset.report import ErrorPool, ErrorSummary, Failure, Fault, SequenceTruth
+from ffngen.errors import InputFileError
+from ffngen.flow.exr import read_depth_exr
+from ffngen.flow.files import read_flow
+
+#: Pixels: the bounds on the end-point error of facial and of head flow, inside.
+FLOW_P99, FLOW_MAX = 1e-3, 0.05
+#: Metres: the bound on the depth error's 99th percentile, on the head inside and on the background.
+DEPTH_P99 = 1e-4
+#: The share of the silhouette where the flow or the mask may be another than the rays': where the edge runs so
+#: close to the pixel's centre that rounding decides which surface is seen.
+SILHOUETTE_WRONG = 0.01
+#: The share of the head's pixels that may be looked at again for an edge that their neighbours do not show. Where
+#: more are off, it is the flow that is wrong.
+MAX_SUSPECTS = 1e-3
+
+
+@dataclass
+class _Pools:
+    facial: ErrorPool = field(default_factory=ErrorPool)
+    head: ErrorPool = field(default_factory=ErrorPool)
+    facial_silhouette: ErrorPool = field(default_factory=ErrorPool)
+    head_silhouette: ErrorPool = field(default_factory=ErrorPool)
+    depth: ErrorPool = field(default_factory=ErrorPool)
+    background: ErrorPool = field(default_factory=ErrorPool)
+    head_pixels: int = 0
+    head_silhouette_pixels: int = 0
+    silhouette_pixels: int = 0
+    mask_disagreement: int = 0
+    mask_disagreement_inside: int = 0
+    outside_nonzero: int = 0
+
+
+def check_truth(root: Path, metadata: SequenceMetadata) -> tuple[SequenceTruth | None, list[Failure]]:
+    """Recompute every flow, depth map and mask of a sequence and compare.
+
+    Files that cannot be read are failures; the rest of the sequence is still compared.
+
+    :returns: the errors (None where the geometry cannot be read), and the failures.
+    :raises MissingPackageError: embreex is not installed.
+    """
+    path = metadata.layout.record(Record.VERTICES)
+    try:
+        vertices = read_vertices(root / path)
+    except InputFileError as error:
+        return None, [Failure(Fault.GEOMETRY, str(path), error.what)]
+    if vertices.frames.tolist() != list(metadata.layout.facial_frames):
+        return None, [Failure(Fault.GEOMETRY, str(path), "its frames are not those of the metadata")]
+    pools = _Pools()
+    failures: list[Failure] = []
+    for index in range(len(vertices.frames)):
+        try:
+            _compare_frame(_Frame(root, metadata, int(vertices.frames[index])), vertices, index, pools)
+        except InputFileError as error:
+            failures.append(Failure(Fault.UNREADABLE, _relative(root, error.where), error.what))
+    truth = _truth(metadata, pools)
+    return truth, [*failures, *_judge(truth)]
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """The files of one frame, each of the camera's size."""
+
+    root: Path
+    metadata: SequenceMetadata
+    number: int
+
+    def read(self, output: Output) -> NDArray[Any]:
+        """The array of one output; raises :class:`InputFileError`."""
+        path = self.root / self.metadata.layout.file(output, self.number)
+        array: NDArray[Any]
+        if output is Output.MASK:
+            array = read_mask(path)
+        elif output is Output.DEPTH:
+            array = read_depth_exr(path)
+        else:
+            array = read_flow(path)
+        camera = self.metadata.get_camera()
+        if array.shape[:2] != (camera.height, camera.width):
+            raise InputFileError(f"{array.shape[1]} x {array.shape[0]} pixels, unlike the camera", where=path)
+        return array
+
+
+def _compare_frame(frame: _Frame, vertices: SequenceVertices, index: int, pools: _Pools) -> None:
+    cast = cast_frame(vertices.facial[index], vertices.faces, frame.metadata.get_camera())
+    last = index == len(vertices.frames) - 1
+    targets = () if last else (vertices.facial[index + 1], vertices.head[index])
+    silhouette = cast.silhouette(targets)
+    hit, mask = cast.hit, frame.read(Output.MASK) != 0
+    _look_again(cast, (mask != hit) & ~silhouette, targets, silhouette)
+    if not last:
+        _compare_flows(frame, cast, targets, silhouette, mask, pools)
+    inside = hit & ~silhouette
+    pools.head_pixels += int(hit.sum())
+    pools.head_silhouette_pixels += int((hit & silhouette).sum())
+    pools.silhouette_pixels += int(silhouette.sum())
+    pools.mask_disagreement += int((mask != hit).sum())
+    pools.mask_disagreement_inside += int(((mask != hit) & ~silhouette).sum())
+    depth = frame.read(Output.DEPTH)
+    pools.depth.add(depth[inside] - cast.depth[inside])
+    pools.background.add(depth[~hit & ~silhouette] - frame.metadata.background_depth)
+
+
+def _compare_flows(
+    frame: _Frame,
+    cast: CastFrame,
+    targets: tuple[NDArray[np.float32], ...],
+    silhouette: NDArray[np.bool_],
+    mask: NDArray[np.bool_],
+    pools: _Pools,
+) -> None:
+    """Compare both flows; pixels that prove to lie at an edge are added to ``silhouette``."""
+    facial, head = (frame.read(output) for output in (Output.FACIAL_FLOW, Output.HEAD_FLOW))
+    missed = np.stack([facial - cast.flow_to(targets[0]), head - cast.flow_to(targets[1])])
+    errors = np.hypot(missed[..., 0], missed[..., 1])
+    suspect = cast.hit & ~silhouette & ~(errors <= FLOW_MAX).all(axis=0)
+    _look_again(cast, suspect, targets, silhouette)
+    inside, edge = cast.hit & ~silhouette, silhouette & (cast.hit | mask)
+    for error, pool, edge_pool in zip(
+        errors, (pools.facial, pools.head), (pools.facial_silhouette, pools.head_silhouette), strict=True
+    ):
+        pool.add(error[inside])
+        edge_pool.add(error[edge])
+    still = (facial == 0).all(axis=-1) & (head == 0).all(axis=-1) & (facial - head == 0).all(axis=-1)
+    pools.outside_nonzero += int((~mask & ~still).sum())
+
+
+def _look_again(
+    cast: CastFrame,
+    suspect: NDArray[np.bool_],
+    targets: tuple[NDArray[np.float32], ...],
+    silhouette: NDArray[np.bool_],
+) -> None:
+    """Add the suspects that prove to lie at an edge to ``silhouette``, unless they are too many to be that."""
+    if suspect.sum() <= MAX_SUSPECTS * cast.hit.sum():
+        silhouette |= cast.near_edge(suspect, targets)
+
+
+def _truth(metadata: SequenceMetadata, pools: _Pools) -> SequenceTruth:
+    wrong = [pool.share_above(FLOW_MAX) for pool in (pools.facial_silhouette, pools.head_silhouette)]
+    return SequenceTruth(
+        sequence=str(metadata.key),
+        pairs=len(metadata.layout.pair_frames),
+        facial_flow=pools.facial.summary(),
+        head_flow=pools.head.summary(),
+        facial_silhouette=pools.facial_silhouette.summary(),
+        head_silhouette=pools.head_silhouette.summary(),
+        silhouette_fraction=pools.head_silhouette_pixels / max(pools.head_pixels, 1),
+        silhouette_wrong=max(wrong),
+        silhouette_mask_wrong=pools.mask_disagreement / max(pools.silhouette_pixels, 1),
+        depth=pools.depth.summary(),
+        background_depth=pools.background.summary(),
+        mask_disagreement=pools.mask_disagreement,
+        mask_disagreement_inside=pools.mask_disagreement_inside,
+        outside_nonzero=pools.outside_nonzero,
+    )
+
+
+def _judge(truth: SequenceTruth) -> list[Failure]:
+    found: list[tuple[Fault, str]] = []
+    for fault, errors in ((Fault.FACIAL_FLOW, truth.facial_flow), (Fault.HEAD_FLOW, truth.head_flow)):
+        if errors.pixels == 0:
+            found.append((fault, "no pixel of the head could be compared"))
+        elif errors.p99 > FLOW_P99 or errors.max > FLOW_MAX:
+            found.append((fault, f"errors {_figures(errors)} px; the bounds are p99 {FLOW_P99:g}, max {FLOW_MAX:g}"))
+    for fault, errors in ((Fault.DEPTH, truth.depth), (Fault.BACKGROUND_DEPTH, truth.background_depth)):
+        if errors.p99 > DEPTH_P99:
+            found.append((fault, f"errors {_figures(errors)} m; the bound is p99 {DEPTH_P99:g}"))
+    if truth.silhouette_wrong > SILHOUETTE_WRONG:
+        share = f"{truth.silhouette_wrong:.1%} of the silhouette is off by more than {FLOW_MAX:g} px"
+        found.append((Fault.SILHOUETTE, f"{share}; the bound is {SILHOUETTE_WRONG:.0%}"))
+    if truth.silhouette_mask_wrong > SILHOUETTE_WRONG:
+        share = f"{truth.mask_disagreement} wrong pixels, {truth.silhouette_mask_wrong:.1%} of the silhouette's number"
+        found.append((Fault.MASK, f"{share}; the bound is {SILHOUETTE_WRONG:.0%}"))
+    elif truth.mask_disagreement_inside:
+        found.append((Fault.MASK, f"{truth.mask_disagreement_inside} wrong pixels away from the silhouette"))
+    if truth.outside_nonzero:
+        found.append((Fault.OUTSIDE_FLOW, f"{truth.outside_nonzero} pixels outside the mask have a flow"))
+    return [Failure(fault, truth.sequence, message) for fault, message in found]
+
+
+def _figures(errors: ErrorSummary) -> str:
+    return f"mean {errors.mean:.2g}, p99 {errors.p99:.2g}, max {errors.max:.2g}"
+
+
+def _relative(root: Path, where: str | Path | None) -> str:
+    path = Path(where or root)
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)

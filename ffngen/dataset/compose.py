@@ -1,0 +1,157 @@
+"""From a plan to a render request: parameters, motion, camera, light, skin and background of one sequence."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ffngen.appearance.background import choose_background, hdri_background
+from ffngen.appearance.hdri import hdri_path
+from ffngen.appearance.lighting import sample_lighting
+from ffngen.appearance.materials import sample_eye, sample_skin
+from ffngen.appearance.textures import choose_texture
+from ffngen.dataset.context import JobContext, encode_fast_png
+from ffngen.dataset.plan import SequencePlan
+from ffngen.geometry.camera import Camera
+from ffngen.motion.sequence import make_sequence
+from ffngen.params.parameter_set import ParameterSet
+from ffngen.render.request import SequenceRequest, Settings
+from ffngen.scene.framing import Framing, fit_camera
+from ffngen.scene.preset import draw
+from ffngen.seeds import derive_generator, derive_seed
+
+
+@dataclass(frozen=True)
+class ComposedSequence:
+    """A request with what the dataset records of it.
+
+    :param request: for the render process.
+    :param parameters: the target of the motion.
+    :param atlas_png: the head's texture, as a file.
+    :param background: (H, W, 3) uint8, sRGB: the stationary picture.
+    :param record: the scene, JSON-ready.
+    :param seeds: by purpose.
+    """
+
+    request: SequenceRequest
+    parameters: ParameterSet
+    atlas_png: bytes
+    background: NDArray[np.uint8]
+    record: dict[str, Any]
+    seeds: dict[str, int]
+
+
+def compose(context: JobContext, plan: SequencePlan) -> ComposedSequence:
+    """Compose one sequence; a pure function of the job's content and the plan.
+
+    Skin depends on the identity, so that a person looks the same in all sequences; the camera, the
+    light and the background depend on the sequence.
+    """
+    job, model, preset = context.job, context.model, context.preset
+    parameters = context.source.parameters(plan.parameters_index)
+    motion = make_sequence(
+        parameters, plan.layout.n_frames, include_neutral=job.include_neutral, jaw_motion=job.jaw_motion
+    )
+    shaped = model.with_shape(motion.betas)
+    facial = shaped.with_pose(motion.facial_expression, motion.facial_pose).vertices()
+    head = shaped.with_pose(motion.head_expression, motion.head_pose).vertices()
+
+    skin_seed = derive_seed(job.seed, "skin", plan.identity)
+    scene_seed = derive_seed(job.seed, "scene", plan.name)
+    rng = derive_generator(scene_seed, "camera")
+    camera = _camera(context, rng, np.concatenate([facial, head]))
+    nearest_back = float(np.concatenate([facial, head]).reshape(-1, 3)[:, 2].min())
+    background_depth = float(camera.position[2]) - nearest_back + preset.background.distance
+
+    rng = derive_generator(scene_seed, "light")
+    hdri = str(rng.choice(preset.lighting.hdris))
+    lighting = sample_lighting(
+        rng, hdri, strength=draw(rng, preset.lighting.strength), area_lights=preset.lighting.area_lights
+    )
+    field_of_view = np.radians(draw(rng, preset.background.field_of_view_degrees))
+    background, background_source = _background(context, scene_seed, hdri, lighting.rotation, float(field_of_view))
+    atlas, atlas_source = _atlas(context, skin_seed)
+    skin_rng = derive_generator(skin_seed, "material")
+    appearance = {
+        "lighting": lighting.to_json(),
+        "skin": sample_skin(skin_rng).to_json(),
+        "eye": sample_eye(skin_rng).to_json(),
+    }
+    assert model.uv is not None
+    count = len(facial) + len(head)
+    request = SequenceRequest(
+        camera=camera,
+        background_depth=background_depth,
+        facial=facial,
+        head=head,
+        faces=model.faces,
+        uv_coordinates=model.uv.coordinates,
+        uv_faces=model.uv.faces,
+        face_materials=context.face_materials,
+        environment=str(hdri_path(hdri)),
+        appearance=appearance,
+        settings=Settings(
+            samples=job.samples,
+            denoise=job.denoise,
+            # Cycles takes 31 bits.
+            colour_seeds=tuple(derive_seed(scene_seed, "colour", i) >> 32 for i in range(count)),
+        ),
+    )
+    record = {
+        "preset": job.scene if job.scene.isidentifier() else Path(job.scene).name,
+        "background": background_source,
+        "texture": atlas_source,
+        "samples": job.samples,
+        "denoise": job.denoise,
+        "jaw_motion": job.jaw_motion,
+        **appearance,
+    }
+    seeds = {"job": job.seed, "skin": skin_seed, "scene": scene_seed}
+    # JSON knows lists alone; the record must compare equal when it is read back.
+    return ComposedSequence(request, parameters, atlas, background, json.loads(json.dumps(record)), seeds)
+
+
+def _camera(context: JobContext, rng: np.random.Generator, vertices: NDArray[np.float32]) -> Camera:
+    preset, job = context.preset.camera, context.job
+    lens = preset.focal_length_mm if preset.focal_length_mm is not None else preset.distance
+    assert lens is not None
+    value = draw(rng, lens)
+    framing = Framing(
+        fill=draw(rng, preset.fill),
+        max_width_fill=preset.max_width_fill,
+        offset=(draw(rng, preset.offset_x), draw(rng, preset.offset_y)),
+    )
+    is_focal = preset.focal_length_mm is not None
+    return fit_camera(
+        vertices[:, context.framed_vertices],
+        framing,
+        width=job.width,
+        height=job.height,
+        focal_px=value / preset.sensor_width_mm * job.width if is_focal else None,
+        distance=None if is_focal else value,
+        rim=vertices[:, context.rim_vertices] if len(context.rim_vertices) else None,
+    )
+
+
+def _background(
+    context: JobContext, seed: int, hdri: str, yaw: float, field_of_view: float
+) -> tuple[NDArray[np.uint8], str]:
+    job = context.job
+    if job.backgrounds == "hdri":
+        picture = hdri_background(hdri, yaw=yaw, field_of_view=field_of_view, width=job.width, height=job.height)
+        return picture, f"hdri:{hdri}"
+    path, picture = choose_background(job.backgrounds, derive_generator(seed, "background"), job.width, job.height)
+    return picture, path.name
+
+
+def _atlas(context: JobContext, seed: int) -> tuple[bytes, str]:
+    job = context.job
+    if job.textures == "generated":
+        return context.generated_atlas(seed), "generated"
+    path, texture = choose_texture(job.textures, derive_generator(seed, "texture"))
+    return encode_fast_png(texture), path.name

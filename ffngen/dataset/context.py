@@ -1,0 +1,117 @@
+"""What all sequences of a job share: the model, the scene preset, the parameters, and one digest of them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ffngen.appearance.folders import image_files
+from ffngen.appearance.skin import generate_texture
+from ffngen.atomic import sha256_file
+from ffngen.head.load import OPEN, load_head
+from ffngen.head.model import HeadModel
+from ffngen.head.open_head import ensure_built
+from ffngen.job import Job
+from ffngen.params.source import ParameterSource, parameter_source
+from ffngen.render.request import MATERIALS
+from ffngen.scene.preset import ScenePreset, load_preset
+
+#: Which regions of a head are of which material; all the rest is skin.
+_REGION_MATERIALS = (("mouth_interior", "mouth"), ("tongue", "mouth"), ("teeth", "teeth"), ("eyeballs", "eye"))
+
+
+@dataclass(frozen=True)
+class JobContext:
+    """Everything that is read once for a job."""
+
+    job: Job
+    model: HeadModel
+    preset: ScenePreset
+    source: ParameterSource
+
+    @cached_property
+    def face_materials(self) -> NDArray[np.uint8]:
+        """(F,) uint8: index into :data:`ffngen.render.request.MATERIALS`."""
+        materials = np.zeros(len(self.model.faces), dtype=np.uint8)
+        for region, material in _REGION_MATERIALS:
+            if region in self.model.regions:
+                materials[self.model.regions[region]] = MATERIALS.index(material)
+        return materials
+
+    @cached_property
+    def framed_vertices(self) -> NDArray[np.int64]:
+        """Vertices that the camera frames: crown to chin, without the neck."""
+        model = self.model
+        neck = model.regions.get("neck")
+        framed = np.ones(len(model.faces), dtype=bool)
+        if neck is not None:
+            framed[neck] = False
+        vertices: NDArray[np.int64] = np.unique(model.faces[framed])
+        return vertices
+
+    @cached_property
+    def rim_vertices(self) -> NDArray[np.int64]:
+        """Vertices of the neck's open lower end: on edges of one face alone, in the region ``neck``."""
+        faces = self.model.faces
+        edges = np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), axis=1)
+        unique, counts = np.unique(edges, axis=0, return_counts=True)
+        neck = self.model.regions.get("neck", np.zeros(0, dtype=np.int32))
+        rim: NDArray[np.int64] = np.intersect1d(unique[counts == 1], faces[neck])
+        return rim
+
+    @cached_property
+    def generated_atlas(self) -> Callable[[int], bytes]:
+        """The generated texture of a seed as a PNG file; the last ones are kept for the identity's next sequence."""
+
+        @lru_cache(maxsize=8)
+        def make(seed: int) -> bytes:
+            return encode_fast_png(generate_texture(self.model, seed=seed, size=self.job.texture_size))
+
+        return make
+
+    def content(self) -> dict[str, Any]:
+        """What decides every byte of a sequence, JSON-ready."""
+        expressions = self.job.expressions
+        return {
+            "job": self.job.content(),
+            "scene_preset": self.preset.model_dump(mode="json"),
+            "model": self.model.digest,
+            "expressions": sha256_file(expressions) if expressions is not None else None,
+        }
+
+    @cached_property
+    def digest(self) -> str:
+        """sha256 of :meth:`content`."""
+        return hashlib.sha256(json.dumps(self.content(), sort_keys=True).encode()).hexdigest()
+
+
+def open_context(job: Job, progress: Callable[[str], None] | None = None) -> JobContext:
+    """Read and check everything that a job names, before any work begins.
+
+    :param progress: told what is done where that takes seconds (building the open head).
+    :raises FfngenError: the first fault, as one line.
+    """
+    preset = load_preset(job.scene)
+    for folder, word, purpose in ((job.textures, "generated", "textures"), (job.backgrounds, "hdri", "backgrounds")):
+        if folder != word:
+            image_files(folder, purpose)
+    if job.head == OPEN:
+        ensure_built(progress)
+    model = load_head(job.head if job.head == OPEN else Path(job.head), family=job.head_family)
+    return JobContext(job, model, preset, parameter_source(job, model))
+
+
+def encode_fast_png(image: NDArray[np.uint8]) -> bytes:
+    """An RGB picture as a lightly compressed PNG, for a file that is read once, by the render process."""
+    encoded, data = cv2.imencode(".png", image[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    assert encoded
+    return bytes(data)

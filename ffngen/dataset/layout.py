@@ -1,0 +1,196 @@
+"""Where every file of a dataset lies.
+
+The folders are those of the published FacialFlowNet: ``image/{facial,head}``, ``flow/{facial,head}`` and
+``mask``, each with ``{split}/{emotion}/{sequence}``; ffngen adds ``depth`` and ``metadata`` beside them.
+
+A file is named by the number of the frame that it belongs to: the flow from t to t+1 is ``t``, the head-only
+image that stands for frame t+1 is ``t+1``. Frame numbers begin at 1, or at 0 with ``include_neutral``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+from pathlib import Path, PurePosixPath
+
+from ffngen.errors import DatasetError
+from ffngen.flow.files import FlowFormat
+
+SPLITS = ("train", "test", "val")
+
+#: The file that marks a folder as a dataset: the job, its digest and the format's version.
+DATASET_FILE = "dataset.json"
+MANIFEST_FILE = "manifest.parquet"
+#: One text file per sequence that failed.
+LOGS_FOLDER = "logs"
+#: Sequences that are being written, each with the dataset's own layout inside.
+PARTIAL_FOLDER = ".partial"
+
+_SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+
+
+class ImageFormat(StrEnum):
+    """The formats that colour images are written in; the value is the suffix without its dot."""
+
+    JPG = "jpg"
+    PNG = "png"
+
+
+class Output(Enum):
+    """What is written per frame; the value is its folder."""
+
+    FACIAL_IMAGE = "image/facial"
+    HEAD_IMAGE = "image/head"
+    FACIAL_FLOW = "flow/facial"
+    HEAD_FLOW = "flow/head"
+    MASK = "mask"
+    DEPTH = "depth"
+
+
+class Record(Enum):
+    """What is written per sequence, in its metadata folder; the value is the file's name."""
+
+    METADATA = "metadata.json"
+    VERTICES = "vertices.npz"
+    CONTACT_SHEET = "contact_sheet.png"
+
+
+METADATA_FOLDER = "metadata"
+
+
+def is_safe_name(name: str) -> bool:
+    """Whether a name can be a folder of the dataset: letters, digits, ``.``, ``_`` and ``-``, no leading dot."""
+    return _SAFE_NAME.fullmatch(name) is not None
+
+
+@dataclass(frozen=True, order=True)
+class SequenceKey:
+    """Which sequence: the three folder names that every path of it holds.
+
+    :raises DatasetError: a name that is no safe folder name, or an unknown split.
+    """
+
+    split: str
+    emotion: str
+    sequence: str
+
+    def __post_init__(self) -> None:
+        if self.split not in SPLITS:
+            raise DatasetError(f"unknown split {self.split!r}", mend=f"use one of {', '.join(SPLITS)}")
+        for name in (self.emotion, self.sequence):
+            if not is_safe_name(name):
+                raise DatasetError(
+                    f"{name!r} cannot be a folder's name", mend="use letters, digits, '.', '_' and '-', no leading dot"
+                )
+
+    def __str__(self) -> str:
+        return f"{self.split}/{self.emotion}/{self.sequence}"
+
+
+@dataclass(frozen=True)
+class SequenceLayout:
+    """Every path of one sequence, relative to the dataset's root.
+
+    :param key: which sequence.
+    :param n_frames: the n of the motion scale 1/n; frames are numbered up to it.
+    :param include_neutral: frame 0 is there too.
+    :param image_format: of the colour images.
+    :param flow_format: of the flow files.
+    """
+
+    key: SequenceKey
+    n_frames: int
+    include_neutral: bool
+    image_format: ImageFormat
+    flow_format: FlowFormat
+
+    @property
+    def facial_frames(self) -> range:
+        """The numbers of the facial frames."""
+        return range(0 if self.include_neutral else 1, self.n_frames + 1)
+
+    @property
+    def pair_frames(self) -> range:
+        """The number t of each pair (t, t+1), which names its flows."""
+        return self.facial_frames[:-1]
+
+    def frames(self, output: Output) -> range:
+        """The frame numbers that an output has a file for."""
+        match output:
+            case Output.HEAD_IMAGE:
+                return self.facial_frames[1:]
+            case Output.FACIAL_FLOW | Output.HEAD_FLOW:
+                return self.pair_frames
+            case Output.FACIAL_IMAGE | Output.MASK | Output.DEPTH:
+                return self.facial_frames
+
+    def suffix(self, output: Output) -> str:
+        """The suffix, with its dot, of an output's files."""
+        match output:
+            case Output.FACIAL_IMAGE | Output.HEAD_IMAGE:
+                return f".{self.image_format.value}"
+            case Output.FACIAL_FLOW | Output.HEAD_FLOW:
+                return f".{self.flow_format.value}"
+            case Output.MASK:
+                return ".npy"
+            case Output.DEPTH:
+                return ".exr"
+
+    def file(self, output: Output, frame: int) -> PurePosixPath:
+        """The file of one output for one frame."""
+        if frame not in self.frames(output):
+            raise ValueError(f"{output.value} has no frame {frame}")
+        return output_folder(output, self.key) / f"{frame:04d}{self.suffix(output)}"
+
+    def record(self, record: Record) -> PurePosixPath:
+        """One of the files per sequence."""
+        return metadata_folder(self.key) / record.value
+
+    def files(self) -> Iterator[PurePosixPath]:
+        """Every file of the complete sequence but its metadata, which lists them."""
+        for output in Output:
+            for frame in self.frames(output):
+                yield self.file(output, frame)
+        yield self.record(Record.VERTICES)
+        yield self.record(Record.CONTACT_SHEET)
+
+
+def output_folder(output: Output, key: SequenceKey) -> PurePosixPath:
+    """The folder of one output of one sequence, relative to the root."""
+    return PurePosixPath(output.value, key.split, key.emotion, key.sequence)
+
+
+def metadata_folder(key: SequenceKey) -> PurePosixPath:
+    """The folder of the files per sequence, relative to the root."""
+    return PurePosixPath(METADATA_FOLDER, key.split, key.emotion, key.sequence)
+
+
+def sequence_folders(key: SequenceKey) -> list[PurePosixPath]:
+    """Every folder of one sequence, relative to the root; the metadata folder, which completes it, is last."""
+    return [*(output_folder(output, key) for output in Output), metadata_folder(key)]
+
+
+def complete_sequences(root: Path) -> list[SequenceKey]:
+    """The sequences whose metadata file is in place, sorted.
+
+    Folders whose names ffngen would not have made are passed over; verifying reports them.
+    """
+    keys = []
+    for path in root.glob(f"{METADATA_FOLDER}/*/*/*/{Record.METADATA.value}"):
+        split, emotion, sequence = path.parts[-4:-1]
+        if split in SPLITS and is_safe_name(emotion) and is_safe_name(sequence):
+            keys.append(SequenceKey(split, emotion, sequence))
+    return sorted(keys)
+
+
+def require_dataset(root: Path) -> None:
+    """Refuse a folder that is no dataset.
+
+    :raises DatasetError: it is missing, or lacks ``dataset.json``.
+    """
+    if not root.is_dir():
+        raise DatasetError("no such folder", where=root)
+    if not (root / DATASET_FILE).is_file():
+        raise DatasetError(f"not an ffngen dataset: it has no {DATASET_FILE}", where=root)

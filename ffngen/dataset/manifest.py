@@ -1,0 +1,119 @@
+"""``manifest.parquet``: one row per complete sequence, for finding sequences without opening every folder."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ffngen.atomic import read_bounded, write_atomic
+from ffngen.dataset.layout import (
+    MANIFEST_FILE,
+    Record,
+    SequenceKey,
+    complete_sequences,
+    metadata_folder,
+    require_dataset,
+)
+from ffngen.dataset.metadata import SequenceMetadata, read_sequence
+from ffngen.errors import DatasetError, FfngenError
+
+_MAX_BYTES = 1 << 30
+_ARROW_TYPES = {"str": pa.string(), "int": pa.int64(), "float": pa.float64(), "bool": pa.bool_()}
+
+
+@dataclass(frozen=True)
+class SequenceRow:
+    """One row: ``pairs`` counts image pairs, ``bytes`` the sequence's files, ``metadata`` is a path from the root."""
+
+    split: str
+    emotion: str
+    sequence: str
+    identity: str
+    n_frames: int
+    include_neutral: bool
+    motion_scale: float
+    pairs: int
+    width: int
+    height: int
+    model_family: str
+    model_version: str
+    model_digest: str
+    image_format: str
+    flow_format: str
+    job_digest: str
+    bytes: int
+    metadata: str
+
+    @property
+    def key(self) -> SequenceKey:
+        """Which sequence this is; raises :class:`DatasetError` for names that no dataset holds."""
+        return SequenceKey(self.split, self.emotion, self.sequence)
+
+
+def build_manifest(root: str | Path) -> list[SequenceRow]:
+    """Read the metadata of every complete sequence and write the manifest, sorted by split, emotion and sequence.
+
+    :raises DatasetError: the folder is no dataset, or a metadata file is damaged.
+    """
+    root = Path(root)
+    require_dataset(root)
+    rows = [manifest_row(read_sequence(root, key)) for key in complete_sequences(root)]
+    write_atomic(root / MANIFEST_FILE, _encode(rows))
+    return rows
+
+
+def read_manifest(root: str | Path) -> list[SequenceRow]:
+    """The rows of a dataset's manifest; raises :class:`DatasetError` when it is missing or damaged."""
+    path = Path(root) / MANIFEST_FILE
+    try:
+        data = read_bounded(path, _MAX_BYTES)
+        records = pq.read_table(pa.BufferReader(data), schema=_schema()).to_pylist()
+        if any(value is None for record in records for value in record.values()):
+            raise ValueError("a value is missing")
+        rows = [SequenceRow(**record) for record in records]
+    except FfngenError as error:
+        raise DatasetError(error.what, where=path) from error
+    except (pa.ArrowException, OSError, ValueError, TypeError, KeyError) as error:
+        raise DatasetError(f"not a manifest: {error}", where=path, mend="rebuild it") from error
+    return rows
+
+
+def manifest_row(metadata: SequenceMetadata) -> SequenceRow:
+    """The row of one sequence."""
+    camera = metadata.get_camera()
+    return SequenceRow(
+        split=metadata.split,
+        emotion=metadata.emotion,
+        sequence=metadata.sequence,
+        identity=metadata.identity,
+        n_frames=metadata.n_frames,
+        include_neutral=metadata.include_neutral,
+        motion_scale=metadata.motion_scale,
+        pairs=len(metadata.layout.pair_frames),
+        width=camera.width,
+        height=camera.height,
+        model_family=metadata.model.family,
+        model_version=metadata.model.version,
+        model_digest=metadata.model.digest,
+        image_format=metadata.image_format.value,
+        flow_format=metadata.flow_format.value,
+        job_digest=metadata.job_digest,
+        bytes=sum(entry.bytes for entry in metadata.files.values()),
+        metadata=str(metadata_folder(metadata.key) / Record.METADATA.value),
+    )
+
+
+def _schema() -> Any:
+    return pa.schema([pa.field(field.name, _ARROW_TYPES[str(field.type)]) for field in fields(SequenceRow)])
+
+
+def _encode(rows: list[SequenceRow]) -> bytes:
+    columns = {field.name: [getattr(row, field.name) for row in rows] for field in fields(SequenceRow)}
+    buffer = io.BytesIO()
+    pq.write_table(pa.table(columns, schema=_schema()), buffer, compression="zstd")
+    return buffer.getvalue()

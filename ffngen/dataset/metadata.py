@@ -1,0 +1,155 @@
+"""``metadata.json``: what one sequence is and which files it has.
+
+It is written last and so marks the sequence complete. It holds nothing that differs between two runs of one
+job, such as a time or a machine's name.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
+
+from ffngen.atomic import read_bounded
+from ffngen.dataset.layout import ImageFormat, Record, SequenceKey, SequenceLayout, metadata_folder
+from ffngen.errors import DatasetError, FfngenError, InputFileError
+from ffngen.flow.files import FlowFormat
+from ffngen.flow.values import MAX_PIXELS
+from ffngen.geometry.camera import Camera
+
+#: The version of the layout and of this file. A reader refuses another one.
+FORMAT_VERSION: Final = 1
+
+_MAX_BYTES = 16 << 20
+#: More frames than a sequence has; bounds what a damaged file makes a reader list.
+_MAX_FRAMES = 9999
+
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Parameters(_Model):
+    """The parameter set that the sequence moves towards (:class:`ffngen.params.parameter_set.ParameterSet`)."""
+
+    betas: tuple[float, ...]
+    expression: tuple[float, ...]
+    pose: Annotated[tuple[float, ...], Field(min_length=15, max_length=15)]
+    family: str
+    source: str
+
+
+class HeadModel(_Model):
+    """Which head model: its family, its version and the digest of its arrays."""
+
+    family: str
+    version: str
+    digest: str
+
+
+class Versions(_Model):
+    """The programs that made the sequence."""
+
+    ffngen: str
+    blender: str
+
+
+class FileEntry(_Model):
+    """One file's size in bytes and SHA-256."""
+
+    bytes: Annotated[int, Field(ge=0)]
+    sha256: Digest
+
+
+class SequenceMetadata(_Model):
+    """One complete sequence.
+
+    ``background_depth`` is the depth in metres of the stationary plane that stands behind the head,
+    perpendicular to the optical axis, and fills the rest of the frame; the flow there is 0. ``files`` maps
+    every path of the sequence, relative to the dataset's root, to its size and digest. ``motion_scale`` is 1/n.
+    """
+
+    format_version: Literal[1] = FORMAT_VERSION
+    sequence: str
+    split: str
+    emotion: str
+    identity: str
+    n_frames: Annotated[int, Field(ge=2, le=_MAX_FRAMES)]
+    include_neutral: bool
+    motion_scale: Annotated[float, Field(gt=0, lt=1)]
+    job_digest: str
+    seeds: dict[str, int]
+    parameters: Parameters
+    model: HeadModel
+    camera: dict[str, JsonValue]
+    background_depth: Annotated[float, Field(gt=0)]
+    flow_format: FlowFormat
+    image_format: ImageFormat
+    scene: dict[str, JsonValue]
+    versions: Versions
+    files: dict[str, FileEntry]
+
+    @model_validator(mode="after")
+    def _check_parts(self) -> Self:
+        try:
+            camera = Camera.from_json(self.camera)
+            SequenceKey(self.split, self.emotion, self.sequence)
+        except FfngenError as error:
+            raise ValueError(str(error)) from error
+        if camera.width * camera.height > MAX_PIXELS:
+            raise ValueError(f"a camera of {camera.width} x {camera.height} pixels is too large")
+        if abs(self.motion_scale * self.n_frames - 1) > 1e-9:
+            raise ValueError(f"motion_scale must be 1/{self.n_frames}, not {self.motion_scale}")
+        return self
+
+    @property
+    def key(self) -> SequenceKey:
+        """Which sequence this is."""
+        return SequenceKey(self.split, self.emotion, self.sequence)
+
+    @property
+    def layout(self) -> SequenceLayout:
+        """Where its files lie."""
+        return SequenceLayout(self.key, self.n_frames, self.include_neutral, self.image_format, self.flow_format)
+
+    def get_camera(self) -> Camera:
+        """The camera of every frame."""
+        return Camera.from_json(self.camera)
+
+
+def encode_metadata(metadata: SequenceMetadata) -> bytes:
+    """The bytes of ``metadata.json``: keys sorted, the same bytes for the same content."""
+    return (json.dumps(metadata.model_dump(mode="json"), indent=1, sort_keys=True) + "\n").encode()
+
+
+def read_metadata(path: str | Path) -> SequenceMetadata:
+    """Read a ``metadata.json``; raises :class:`DatasetError` when it is missing or does not fit the model."""
+    try:
+        return SequenceMetadata.model_validate_json(read_bounded(path, _MAX_BYTES))
+    except InputFileError as error:
+        raise DatasetError(error.what, where=path) from error
+    except ValidationError as error:
+        raise DatasetError(_first_fault(error), where=path, mend="render the sequence again") from error
+
+
+def read_sequence(root: Path, key: SequenceKey) -> SequenceMetadata:
+    """The metadata of one sequence of a dataset; it must name the folder that it lies in.
+
+    :raises DatasetError: missing, damaged, or of another sequence.
+    """
+    path = root / metadata_folder(key) / Record.METADATA.value
+    metadata = read_metadata(path)
+    if metadata.key != key:
+        raise DatasetError(f"it belongs to the sequence {metadata.key}", where=path)
+    return metadata
+
+
+def _first_fault(error: ValidationError) -> str:
+    first: Any = error.errors(include_url=False, include_input=False)[0]
+    place = ".".join(str(part) for part in first["loc"])
+    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    return f"{place}: {first['msg']}{more}" if place else f"{first['msg']}{more}"

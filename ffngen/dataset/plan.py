@@ -1,0 +1,98 @@
+"""What a job comes to: its sequences, numbered, each with its place in the dataset."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from ffngen.dataset.layout import ImageFormat, Record, SequenceKey, SequenceLayout, is_safe_name
+from ffngen.flow.files import FlowFormat
+from ffngen.job import Job
+from ffngen.params.source import ParameterSource
+
+#: Bytes per pixel of each file, measured on the demo (512x512): compressed formats vary with the picture.
+_BYTES = {"jpg": 0.25, "png": 1.6, "flo": 8.0, "exr": 1.4, "mask": 1.0, "depth": 0.9}
+
+
+@dataclass(frozen=True)
+class SequencePlan:
+    """One sequence of a job: a pure function of the job and ``index``.
+
+    :param index: position in the job.
+    :param parameters_index: which parameter set of the job's source.
+    :param identity: whose face it is.
+    :param layout: where its files lie.
+    """
+
+    index: int
+    parameters_index: int
+    identity: str
+    layout: SequenceLayout
+
+    @property
+    def name(self) -> str:
+        """The sequence's folder name."""
+        return self.layout.key.sequence
+
+    @property
+    def pairs(self) -> int:
+        """How many image pairs (and flows of each kind) it has."""
+        return len(self.layout.pair_frames)
+
+    @property
+    def images(self) -> int:
+        """How many colour images are rendered for it, facial and head-only."""
+        return len(self.layout.facial_frames) + self.pairs
+
+
+def plan_sequences(job: Job, source: ParameterSource) -> list[SequencePlan]:
+    """All sequences of a job: for each parameter set one of each length."""
+    seen: Counter[str] = Counter()
+    plans: list[SequencePlan] = []
+    for index in range(len(source)):
+        identity = source.identity(index)
+        # Which of this identity's sets it is; part of the name, as several may share an identity.
+        number = seen[identity]
+        seen[identity] += 1
+        for n in job.n_frames:
+            name = f"{folder_name(identity)}_e{number}_n{n}"
+            key = SequenceKey(job.splits.of(identity), source.emotion(index), name)
+            layout = SequenceLayout(
+                key, n, job.include_neutral, ImageFormat(job.image_format), FlowFormat(job.flow_format)
+            )
+            plans.append(SequencePlan(len(plans), index, identity, layout))
+    return plans
+
+
+def folder_name(identity: str) -> str:
+    """An identity as part of a folder's name; one that must be changed for it gets a hash, to stay unique."""
+    if is_safe_name(identity) and len(identity) <= 64:
+        return identity
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", identity).strip(".-_") or "identity"
+    return f"{plain[-48:].lstrip('.-_')}-{hashlib.sha256(identity.encode()).hexdigest()[:8]}"
+
+
+def estimate_bytes(job: Job, plan: SequencePlan) -> int:
+    """Roughly the disk space of a sequence."""
+    pixels = job.width * job.height
+    facial = len(plan.layout.facial_frames)
+    per_frame = plan.images * _BYTES[job.image_format] + facial * (_BYTES["mask"] + _BYTES["depth"])
+    return int(pixels * (per_frame + 2 * plan.pairs * _BYTES[job.flow_format])) + 2_000_000
+
+
+def estimate_core_seconds(job: Job, plan: SequencePlan) -> float:
+    """Roughly the CPU time of a sequence on one core, from the cost of the demo's colour images.
+
+    ``tests/bench/colour.py`` measures it; machines differ by a factor of two or three, GPUs by far more.
+    """
+    megapixels = job.width * job.height / 1e6
+    per_image = 0.25 + megapixels * (0.95 * job.samples + (3.5 if job.denoise else 0.0))
+    return plan.images * per_image
+
+
+def is_complete(root: Path, plan: SequencePlan) -> bool:
+    """Whether the sequence is finished: its metadata file, which is written last, is there."""
+    return (root / plan.layout.record(Record.METADATA)).is_file()

@@ -1,0 +1,149 @@
+"""Reading a dataset: pairs of images with their flows, each file opened when it is asked for.
+
+>>> data = FlowDataset("dataset", splits=("train",))            # doctest: +SKIP
+>>> pair = data[0]                                              # doctest: +SKIP
+>>> pair.image1, pair.image2, pair.facial_flow, pair.head_flow  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import accumulate
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ffngen.dataset.arrays import SequenceVertices, read_mask, read_vertices
+from ffngen.dataset.layout import MANIFEST_FILE, Output, Record, SequenceKey, complete_sequences, require_dataset
+from ffngen.dataset.manifest import read_manifest
+from ffngen.dataset.metadata import SequenceMetadata, read_sequence
+from ffngen.flow.exr import read_depth_exr
+from ffngen.flow.files import read_flow
+from ffngen.flow.values import Flow
+from ffngen.images import read_image
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Frames t and t+1 of a sequence; each property reads its file.
+
+    :param root: the dataset's folder.
+    :param metadata: the sequence.
+    :param frame: t.
+    """
+
+    root: Path
+    metadata: SequenceMetadata
+    frame: int
+
+    def _path(self, output: Output, frame: int) -> Path:
+        return self.root / self.metadata.layout.file(output, frame)
+
+    @property
+    def image1(self) -> NDArray[np.uint8]:
+        """I^f_t: (H, W, 3) uint8 RGB."""
+        return read_image(self._path(Output.FACIAL_IMAGE, self.frame))
+
+    @property
+    def image2(self) -> NDArray[np.uint8]:
+        """I^f_{t+1}: (H, W, 3) uint8 RGB."""
+        return read_image(self._path(Output.FACIAL_IMAGE, self.frame + 1))
+
+    @property
+    def head_image2(self) -> NDArray[np.uint8]:
+        """I^h_{t+1}, the head-only image: (H, W, 3) uint8 RGB."""
+        return read_image(self._path(Output.HEAD_IMAGE, self.frame + 1))
+
+    @property
+    def facial_flow(self) -> Flow:
+        """F^f_t, from ``image1`` to ``image2``: (H, W, 2) float32, pixels."""
+        return read_flow(self._path(Output.FACIAL_FLOW, self.frame))
+
+    @property
+    def head_flow(self) -> Flow:
+        """F^h_t, from ``image1`` to ``head_image2``: (H, W, 2) float32, pixels."""
+        return read_flow(self._path(Output.HEAD_FLOW, self.frame))
+
+    @property
+    def expression_flow(self) -> Flow:
+        """F^e_t = F^f_t - F^h_t: (H, W, 2) float32, pixels."""
+        return self.facial_flow - self.head_flow
+
+    @property
+    def mask(self) -> NDArray[np.uint8]:
+        """(H, W) uint8 of frame t, 1 on the head."""
+        return read_mask(self._path(Output.MASK, self.frame))
+
+    @property
+    def depth(self) -> NDArray[np.float32]:
+        """(H, W) float32 of frame t, metres along the optical axis."""
+        return read_depth_exr(self._path(Output.DEPTH, self.frame))
+
+    @property
+    def vertices(self) -> SequenceVertices:
+        """The geometry of the whole sequence."""
+        return read_vertices(self.root / self.metadata.layout.record(Record.VERTICES))
+
+
+class FlowDataset:
+    """All image pairs of a dataset, in the order of its sequences.
+
+    The manifest is the index where there is one; otherwise the metadata files are.
+
+    :param root: the dataset's folder.
+    :param splits: keep these splits only.
+    :param keep: keep the sequences for which it is true.
+    :raises DatasetError: the folder is no dataset.
+    """
+
+    def __init__(
+        self,
+        root: str | Path,
+        *,
+        splits: tuple[str, ...] | None = None,
+        keep: Callable[[SequenceKey], bool] | None = None,
+    ) -> None:
+        self.root = Path(root)
+        require_dataset(self.root)
+        self.sequences: list[SequenceKey] = []
+        counts = []
+        for key, pairs in self._index():
+            if (splits is None or key.split in splits) and (keep is None or keep(key)):
+                self.sequences.append(key)
+                counts.append(pairs)
+        self._ends = list(accumulate(counts))
+        self._metadata = lru_cache(maxsize=256)(lambda key: read_sequence(self.root, key))
+
+    def _index(self) -> Iterator[tuple[SequenceKey, int]]:
+        if (self.root / MANIFEST_FILE).is_file():
+            for row in read_manifest(self.root):
+                yield row.key, row.pairs
+        else:
+            for key in complete_sequences(self.root):
+                yield key, len(read_sequence(self.root, key).layout.pair_frames)
+
+    def metadata(self, key: SequenceKey) -> SequenceMetadata:
+        """One sequence's metadata; raises :class:`DatasetError` when it is damaged."""
+        return self._metadata(key)
+
+    def __len__(self) -> int:
+        return self._ends[-1] if self._ends else 0
+
+    def __getitem__(self, index: int) -> Pair:
+        if index < 0:
+            index += len(self)
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        place = bisect_right(self._ends, index)
+        start = self._ends[place - 1] if place else 0
+        metadata = self._metadata(self.sequences[place])
+        return Pair(self.root, metadata, metadata.layout.pair_frames[index - start])
+
+    def pairs(self, key: SequenceKey) -> list[Pair]:
+        """The pairs of one sequence."""
+        metadata = self._metadata(key)
+        return [Pair(self.root, metadata, frame) for frame in metadata.layout.pair_frames]

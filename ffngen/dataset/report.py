@@ -1,0 +1,156 @@
+"""What verifying a dataset found, as plain values."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Fault(StrEnum):
+    """The name of each kind of failure."""
+
+    EMPTY = "empty"
+    METADATA = "metadata"
+    MANIFEST = "manifest"
+    MIXED_JOBS = "mixed-jobs"
+    SPLIT_LEAK = "split-leak"
+    FILE_LIST = "file-list"
+    MISSING_FILE = "missing-file"
+    STRAY_FILE = "stray-file"
+    FILE_SIZE = "file-size"
+    DIGEST = "digest"
+    UNREADABLE = "unreadable-file"
+    IMAGE_SIZE = "image-size"
+    GEOMETRY = "geometry"
+    FACIAL_FLOW = "facial-flow"
+    HEAD_FLOW = "head-flow"
+    OUTSIDE_FLOW = "flow-outside-mask"
+    SILHOUETTE = "silhouette"
+    DEPTH = "depth"
+    BACKGROUND_DEPTH = "background-depth"
+    MASK = "mask"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One failure: its name, the path (from the root) or the value that has it, and one line that explains it."""
+
+    fault: Fault
+    where: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.fault.value}: {self.where}: {self.message}"
+
+
+@dataclass(frozen=True)
+class ErrorSummary:
+    """Mean, 99th percentile and maximum of an error over ``pixels`` pixels; all 0 where there is no pixel."""
+
+    mean: float
+    p99: float
+    max: float
+    pixels: int
+
+
+@dataclass
+class ErrorPool:
+    """Gathers the errors of many frames; a value that is not a number counts as infinite."""
+
+    _parts: list[NDArray[np.float32]] = field(default_factory=list)
+
+    def add(self, errors: NDArray[Any]) -> None:
+        """Add errors of any shape."""
+        self._parts.append(np.where(np.isnan(errors), np.inf, np.abs(errors)).astype(np.float32).ravel())
+
+    def share_above(self, bound: float) -> float:
+        """The share of the errors that exceed a bound."""
+        errors = self._all()
+        return float((errors > bound).mean()) if errors.size else 0.0
+
+    def summary(self) -> ErrorSummary:
+        """The errors so far."""
+        errors = self._all()
+        if errors.size == 0:
+            return ErrorSummary(0.0, 0.0, 0.0, 0)
+        # The higher neighbour, so that one infinite error does not turn into "not a number" by interpolation.
+        p99 = float(np.percentile(errors, 99, method="higher"))
+        return ErrorSummary(float(errors.mean(dtype=np.float64)), p99, float(errors.max()), errors.size)
+
+    def _all(self) -> NDArray[np.float32]:
+        return np.concatenate(self._parts) if self._parts else np.zeros(0, dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class SequenceTruth:
+    """One sequence against its stored geometry; flow errors in pixels (end-point errors), depth errors in metres.
+
+    :param facial_flow: inside: on the head, without the silhouette.
+    :param head_flow: inside.
+    :param facial_silhouette: on the silhouette.
+    :param head_silhouette: on the silhouette.
+    :param silhouette_fraction: the silhouette's share of the head's pixels.
+    :param silhouette_wrong: the share of silhouette pixels whose flow error exceeds the bound for inside pixels.
+    :param silhouette_mask_wrong: the pixels where the mask and the rays disagree, as a share of the silhouette's
+        number.
+    :param depth: inside.
+    :param background_depth: beside the head, without the silhouette.
+    :param mask_disagreement: pixels, on all frames, where the mask and the rays disagree.
+    :param mask_disagreement_inside: those of them that do not lie on the silhouette.
+    :param outside_nonzero: pixels outside the mask whose facial, head or expression flow is not exactly 0.
+    """
+
+    sequence: str
+    pairs: int
+    facial_flow: ErrorSummary
+    head_flow: ErrorSummary
+    facial_silhouette: ErrorSummary
+    head_silhouette: ErrorSummary
+    silhouette_fraction: float
+    silhouette_wrong: float
+    silhouette_mask_wrong: float
+    depth: ErrorSummary
+    background_depth: ErrorSummary
+    mask_disagreement: int
+    mask_disagreement_inside: int
+    outside_nonzero: int
+
+
+@dataclass(frozen=True)
+class VerifyReport:
+    """All that was found.
+
+    :param root: the dataset's folder.
+    :param sequences: how many are complete.
+    :param pairs: image pairs in them.
+    :param truths: one per sequence whose flow was recomputed.
+    :param failures: empty when the dataset is sound.
+    """
+
+    root: str
+    sequences: int
+    pairs: int
+    truths: list[SequenceTruth]
+    failures: list[Failure]
+
+    @property
+    def passed(self) -> bool:
+        """Whether there is no failure."""
+        return not self.failures
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON-ready form. Infinite errors are null there, as JSON has no infinity."""
+        data: dict[str, Any] = _finite(asdict(self))
+        return {"passed": self.passed, **data}
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not np.isfinite(value) else value

@@ -1,0 +1,214 @@
+"""One sequence's way into the dataset: request, raw files to dataset files, move into place.
+
+Everything is written below ``.partial/RUN/SEQUENCE`` with the dataset's own layout, and moved when it
+is whole; the metadata file comes last and marks the sequence complete. Whatever kills the process on
+the way, the dataset holds no half sequence that counts as one.
+"""
+
+from __future__ import annotations
+
+import shutil
+from importlib.metadata import version
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ffngen import __version__
+from ffngen.atomic import sha256_file, write_atomic
+from ffngen.dataset.arrays import SequenceVertices, encode_mask, encode_vertices
+from ffngen.dataset.compose import ComposedSequence, compose
+from ffngen.dataset.contact_sheet import SheetPair, contact_sheet, shown_frames
+from ffngen.dataset.context import JobContext, encode_fast_png
+from ffngen.dataset.layout import LOGS_FOLDER, Output, Record, sequence_folders
+from ffngen.dataset.metadata import (
+    FileEntry,
+    HeadModel,
+    Parameters,
+    SequenceMetadata,
+    Versions,
+    encode_metadata,
+)
+from ffngen.dataset.plan import SequencePlan
+from ffngen.errors import FfngenError
+from ffngen.flow.exr import write_depth_exr
+from ffngen.flow.files import write_flow
+from ffngen.images import encode_jpeg, encode_png
+from ffngen.render.process import RenderedFrame
+from ffngen.render.raw import read_colour, read_truth
+from ffngen.render.request import RawPass
+
+_IMAGES = {RawPass.FACIAL_COLOUR: Output.FACIAL_IMAGE, RawPass.HEAD_COLOUR: Output.HEAD_IMAGE}
+
+#: How much of a render process's chatter is kept with a failure.
+_LOG_TAIL = 20_000
+
+
+class SequenceWork:
+    """A :class:`ffngen.render.pool.SequenceWork` that makes one sequence of a dataset."""
+
+    def __init__(
+        self, context: JobContext, plan: SequencePlan, root: Path, run_folder: Path, save_blend: Path | None
+    ) -> None:
+        self._context = context
+        self._plan = plan
+        self._root = root
+        self._folder = run_folder / plan.name
+        self._save_blend = save_blend
+        self._composed: ComposedSequence | None = None
+        self._shown: dict[tuple[Output, int], NDArray[Any]] = {}
+
+    @property
+    def name(self) -> str:
+        """The sequence's name."""
+        return self._plan.name
+
+    @property
+    def save_blend(self) -> Path | None:
+        """Where to keep the Blender scene, if anywhere."""
+        return self._save_blend
+
+    def prepare(self) -> Path:
+        """Compose the sequence and write its request."""
+        self.abandon()
+        self._composed = compose(self._context, self._plan)
+        self._request_folder.mkdir(parents=True)
+        composed = self._composed
+        composed.request.write(self._request_folder, composed.atlas_png, encode_fast_png(composed.background))
+        for folder in sequence_folders(self._plan.layout.key):
+            (self._folder / folder).mkdir(parents=True)
+        return self._request_folder
+
+    @property
+    def _request_folder(self) -> Path:
+        return self._folder / "request"
+
+    def frame_done(self, frame: RenderedFrame) -> None:
+        """Turn one raw file into images, or flow, mask and depth."""
+        number = self._plan.layout.facial_frames[frame.frame]
+        raw = frame.kind.path(self._request_folder, frame.frame)
+        if frame.kind is RawPass.TRUTH:
+            self._write_truth(frame, raw, number)
+        else:
+            assert self._composed is not None
+            image = read_colour(raw, frame.crop, self._composed.background)
+            output = _IMAGES[frame.kind]
+            self._keep(output, number, image)
+            job = self._context.job
+            encoded = encode_png(image) if job.image_format == "png" else encode_jpeg(image, job.jpeg_quality)
+            write_atomic(self._path(output, number), encoded)
+        raw.unlink(missing_ok=True)
+
+    def _write_truth(self, frame: RenderedFrame, raw: Path, number: int) -> None:
+        assert self._composed is not None
+        request = self._composed.request
+        camera = request.camera
+        truth = read_truth(
+            raw, frame.crop, width=camera.width, height=camera.height, background_depth=request.background_depth
+        )
+        mask = truth.mask.astype(np.uint8)
+        self._keep(Output.MASK, number, mask)
+        self._keep(Output.DEPTH, number, truth.depth)
+        write_atomic(self._path(Output.MASK, number), encode_mask(mask))
+        write_depth_exr(self._path(Output.DEPTH, number), truth.depth)
+        if number in self._plan.layout.pair_frames:
+            for output, flow in ((Output.FACIAL_FLOW, truth.facial_flow), (Output.HEAD_FLOW, truth.head_flow)):
+                self._keep(output, number, flow)
+                write_flow(self._path(output, number), flow)
+
+    def finish(self) -> None:
+        """Write the records, move everything into place, and mark the sequence complete."""
+        assert self._composed is not None
+        request = self._composed.request
+        layout = self._plan.layout
+        vertices = SequenceVertices(
+            request.facial, request.head, request.faces, np.array(layout.facial_frames, dtype=np.int32)
+        )
+        write_atomic(self._folder / layout.record(Record.VERTICES), encode_vertices(vertices))
+        write_atomic(self._folder / layout.record(Record.CONTACT_SHEET), encode_png(self._sheet()))
+        metadata = encode_metadata(self._metadata({str(path): self._entry(path) for path in layout.files()}))
+        for folder in sequence_folders(layout.key):
+            target = self._root / folder
+            # Left behind by a run that was killed while it moved; without metadata it counts for nothing.
+            shutil.rmtree(target, ignore_errors=True)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            (self._folder / folder).rename(target)
+        write_atomic(self._root / layout.record(Record.METADATA), metadata)
+        (self._root / LOGS_FOLDER / f"{self.name}.log").unlink(missing_ok=True)
+        self.abandon()
+
+    def abandon(self) -> None:
+        """Remove what was written so far."""
+        self._shown.clear()
+        self._composed = None
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def give_up(self, error: Exception, log: Path) -> None:
+        """Write ``logs/SEQUENCE.log``: the fault, and the end of what Blender printed."""
+        reason = str(error) if isinstance(error, FfngenError) else f"{type(error).__name__}: {error}"
+        chatter = log.read_bytes()[-_LOG_TAIL:].decode(errors="replace") if log.is_file() else ""
+        folder = self._root / LOGS_FOLDER
+        folder.mkdir(exist_ok=True)
+        write_atomic(folder / f"{self.name}.log", f"{self._plan.layout.key}\n{reason}\n\n{chatter}".encode())
+
+    def _path(self, output: Output, number: int) -> Path:
+        return self._folder / self._plan.layout.file(output, number)
+
+    def _keep(self, output: Output, number: int, array: NDArray[Any]) -> None:
+        """Keep what the contact sheet shows: of three pairs, both frames."""
+        shown = shown_frames(self._plan.layout.pair_frames)
+        if number in shown or (number - 1 in shown and output in _IMAGES.values()):
+            self._shown[output, number] = array
+
+    def _sheet(self) -> NDArray[np.uint8]:
+        shown, layout = self._shown, self._plan.layout
+        pairs = [
+            SheetPair(
+                frame=t,
+                image1=shown[Output.FACIAL_IMAGE, t],
+                image2=shown[Output.FACIAL_IMAGE, t + 1],
+                head_image2=shown[Output.HEAD_IMAGE, t + 1],
+                facial_flow=shown[Output.FACIAL_FLOW, t],
+                head_flow=shown[Output.HEAD_FLOW, t],
+                mask=shown[Output.MASK, t],
+                depth=shown[Output.DEPTH, t],
+            )
+            for t in shown_frames(layout.pair_frames)
+        ]
+        return contact_sheet(pairs, f"{self._plan.identity}   {layout.key.emotion}   n = {layout.n_frames}")
+
+    def _entry(self, path: PurePosixPath) -> FileEntry:
+        file = self._folder / path
+        return FileEntry(bytes=file.stat().st_size, sha256=sha256_file(file))
+
+    def _metadata(self, entries: dict[str, FileEntry]) -> SequenceMetadata:
+        assert self._composed is not None
+        composed, context, layout = self._composed, self._context, self._plan.layout
+        parameters, model = composed.parameters, context.model
+        return SequenceMetadata(
+            sequence=layout.key.sequence,
+            split=layout.key.split,
+            emotion=layout.key.emotion,
+            identity=self._plan.identity,
+            n_frames=layout.n_frames,
+            include_neutral=layout.include_neutral,
+            motion_scale=1 / layout.n_frames,
+            job_digest=context.digest,
+            seeds=composed.seeds,
+            parameters=Parameters(
+                betas=tuple(parameters.betas.tolist()),
+                expression=tuple(parameters.expression.tolist()),
+                pose=tuple(parameters.pose.tolist()),
+                family=parameters.family,
+                source=parameters.source,
+            ),
+            model=HeadModel(family=model.family, version=model.version, digest=model.digest),
+            camera=composed.request.camera.to_json(),
+            background_depth=composed.request.background_depth,
+            flow_format=layout.flow_format,
+            image_format=layout.image_format,
+            scene=composed.record,
+            versions=Versions(ffngen=__version__, blender=version("bpy")),
+            files=entries,
+        )

@@ -1,0 +1,63 @@
+"""Flow and depth as EXR files: float32 channels, losslessly compressed with ZIP.
+
+| file | channels |
+| --- | --- |
+| flow | ``forward.u`` (right), ``forward.v`` (down), pixels; ``valid``, 1 or 0, where some pixels have no motion |
+| depth | ``Z``, metres along the optical axis |
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import OpenEXR
+from numpy.typing import NDArray
+
+from ffngen.atomic import write_atomic
+from ffngen.flow.exr_decode import decode_exr
+from ffngen.flow.values import UNKNOWN_FLOW, Flow, checked_flow
+
+U, V, VALID, Z = "forward.u", "forward.v", "valid", "Z"
+
+
+def write_flow_exr(path: str | Path, flow: NDArray[Any], valid: NDArray[Any] | None = None) -> None:
+    """Write a flow (H, W, 2), pixels; with ``valid`` (H, W) also that channel, and 0 flow where it is 0."""
+    flow = checked_flow(flow, valid)
+    channels = {U: flow[..., 0], V: flow[..., 1]}
+    if valid is not None:
+        invalid = np.asarray(valid) == 0
+        channels = {name: np.where(invalid, np.float32(0), channel) for name, channel in channels.items()}
+        channels[VALID] = 1 - invalid.astype(np.float32)
+    _write(path, channels)
+
+
+def read_flow_exr(path: str | Path) -> Flow:
+    """Read a flow: (H, W, 2) float32, pixels, unknown (1e10) where the file says that it is not valid.
+
+    :raises InputFileError: not such a file, or damaged.
+    """
+    channels = decode_exr(path, (U, V), (VALID,))
+    flow = np.stack([channels[U], channels[V]], axis=-1)
+    if VALID in channels:
+        flow[channels[VALID] == 0] = UNKNOWN_FLOW
+    return flow
+
+
+def write_depth_exr(path: str | Path, depth: NDArray[Any]) -> None:
+    """Write a depth map (H, W), metres along the optical axis."""
+    if depth.ndim != 2 or depth.size == 0:
+        raise ValueError(f"a depth map is (H, W), not {depth.shape}")
+    _write(path, {Z: depth})
+
+
+def read_depth_exr(path: str | Path) -> NDArray[np.float32]:
+    """Read a depth map: (H, W) float32, metres; raises :class:`InputFileError` for anything else."""
+    return decode_exr(path, (Z,))[Z]
+
+
+def _write(path: str | Path, channels: dict[str, NDArray[Any]]) -> None:
+    header = {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage}
+    arrays = {name: np.ascontiguousarray(channel, dtype=np.float32) for name, channel in channels.items()}
+    write_atomic(path, lambda temporary: OpenEXR.File(header, arrays).write(str(temporary)))

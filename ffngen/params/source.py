@@ -1,0 +1,138 @@
+"""Where a job's parameter sets come from: the sampler, or the files of a tracker."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from ffngen.errors import HeadModelError, InputFileError
+from ffngen.head.model import HeadModel
+from ffngen.job import EMOTIONS, Job
+from ffngen.params.expression_file import ExpressionFile, default_expressions, read_expressions
+from ffngen.params.parameter_set import ParameterSet
+from ffngen.params.read import read_parameter_sets
+from ffngen.params.sampler import (
+    emotion_for,
+    sample_flame_parameter_set,
+    sample_parameter_set,
+    sampled_identity,
+)
+
+
+class ParameterSource(Protocol):
+    """Numbered parameter sets; identity and emotion can be asked for without making the set."""
+
+    def __len__(self) -> int:
+        """How many sets there are."""
+
+    def identity(self, index: int) -> str:
+        """Whose set it is."""
+
+    def emotion(self, index: int) -> str:
+        """The set's label."""
+
+    def parameters(self, index: int) -> ParameterSet:
+        """The set itself."""
+
+
+class SampledSource:
+    """One set for each sampled identity, its emotion each of the job's in turn."""
+
+    def __init__(self, job: Job, model: HeadModel) -> None:
+        self._job = job
+        self._model = model
+        self._file: ExpressionFile = (
+            default_expressions() if job.expressions is None else read_expressions(job.expressions)
+        )
+        # Happy comes first, so that a single face, which a newcomer renders, moves visibly.
+        names = (*EMOTIONS[1:], EMOTIONS[0]) if job.expressions is None else tuple(self._file.expressions)
+        self._emotions = job.emotions if job.emotions is not None else names
+
+    def __len__(self) -> int:
+        return self._job.identities
+
+    def identity(self, index: int) -> str:
+        """The sampler's name of an identity."""
+        return sampled_identity(self._model.family, index)
+
+    def emotion(self, index: int) -> str:
+        """The emotion whose turn it is; FLAME's expression components have no names to make one of."""
+        return emotion_for(index, self._emotions) if self._model.expression_names else "none"
+
+    def parameters(self, index: int) -> ParameterSet:
+        """Sample the set."""
+        model, seed = self._model, self._job.seed
+        if model.expression_names:
+            return sample_parameter_set(
+                model.shape_count,
+                model.expression_names,
+                seed=seed,
+                identity_index=index,
+                emotion=self.emotion(index),
+                expressions=self._file,
+            )
+        return sample_flame_parameter_set(
+            model.shape_basis.any(axis=(0, 1)),
+            model.expression_basis.any(axis=(0, 1)),
+            family=model.family,
+            seed=seed,
+            identity_index=index,
+        )
+
+
+class GivenSource:
+    """The sets of a tracker's files, all checked against the model before any work begins."""
+
+    def __init__(self, sets: Sequence[ParameterSet], model: HeadModel, emotions: Sequence[str] | None) -> None:
+        for one in sets:
+            _check_fits(one, model)
+        self._sets = [one for one in sets if emotions is None or one.emotion in emotions]
+
+    def __len__(self) -> int:
+        return len(self._sets)
+
+    def identity(self, index: int) -> str:
+        """The set's identity."""
+        return self._sets[index].identity
+
+    def emotion(self, index: int) -> str:
+        """The set's label."""
+        return self._sets[index].emotion
+
+    def parameters(self, index: int) -> ParameterSet:
+        """The set."""
+        return self._sets[index]
+
+
+def parameter_source(job: Job, model: HeadModel) -> ParameterSource:
+    """The parameter sets of a job.
+
+    :raises InputFileError: the parameters cannot be read, or none is left of the emotions asked for.
+    :raises HeadModelError: they do not fit the model.
+    """
+    if job.params == "sample":
+        return SampledSource(job, model)
+    source = GivenSource(read_parameter_sets(Path(job.params)), model, job.emotions)
+    if len(source) == 0:
+        raise InputFileError(
+            f"holds no parameter set of the emotions {', '.join(job.emotions or ())}",
+            where=job.params,
+            mend="leave --emotion away to take all",
+        )
+    return source
+
+
+def _check_fits(parameters: ParameterSet, model: HeadModel) -> None:
+    if parameters.family != model.family:
+        raise HeadModelError(
+            f"these parameters are {parameters.family}'s, and the head is {model.family}'s: their coefficients differ",
+            where=parameters.source,
+            mend=f"give a {parameters.family} model with --head",
+        )
+    for name, given, known in (
+        ("betas", parameters.betas.size, model.shape_count),
+        ("expression coefficients", parameters.expression.size, model.expression_count),
+    ):
+        if given > known:
+            raise HeadModelError(f"{given} {name}, of which the model has {known}", where=parameters.source)

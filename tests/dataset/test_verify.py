@@ -1,0 +1,507 @@
+"""Verifying against a dataset whose truth is known in closed form.
+
+Two parallelograms, a large one ("face") and a smaller one before it ("nose"), move and deform affinely. Where a
+pixel's ray meets them, and where that point goes, follows from one linear system per pixel, without triangles.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ffngen.atomic import sha256_file, write_atomic
+from ffngen.dataset.arrays import SequenceVertices, encode_mask, encode_vertices, read_mask, read_vertices
+from ffngen.dataset.layout import DATASET_FILE, ImageFormat, Output, Record, SequenceKey, SequenceLayout
+from ffngen.dataset.manifest import build_manifest
+from ffngen.dataset.metadata import (
+    FileEntry,
+    HeadModel,
+    Parameters,
+    SequenceMetadata,
+    Versions,
+    encode_metadata,
+    read_metadata,
+)
+from ffngen.dataset.raycast import cast_frame
+from ffngen.dataset.report import Fault, VerifyReport
+from ffngen.dataset.verify import verify_dataset
+from ffngen.errors import DatasetError
+from ffngen.flow.exr import read_depth_exr, write_depth_exr
+from ffngen.flow.files import FlowFormat, read_flow, write_flow
+from ffngen.geometry.camera import Camera
+from ffngen.images import encode_png
+
+pytest.importorskip("embreex")
+
+WIDTH, HEIGHT, BACKGROUND = 160, 120, 2.5
+N = 3
+SMILE = SequenceKey("train", "happy", "made-000001_e0_n3")
+CALM = SequenceKey("test", "neutral", "made-000002_e0_n3")
+
+
+def rotation(x: float, y: float, z: float) -> np.ndarray:
+    cx, sx, cy, sy, cz, sz = np.cos(x), np.sin(x), np.cos(y), np.sin(y), np.cos(z), np.sin(z)
+    return (
+        np.array([[cz, -sz, 0], [sz, cz, 0], [0, 0, 1]])
+        @ np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
+        @ np.array([[1, 0, 0], [0, cx, -sx], [0, sx, cx]])
+    )
+
+
+def camera() -> Camera:
+    """Unequal focal lengths, an off-centre principal point, and no axis along the world's."""
+    T = np.eye(4)
+    T[:3, :3] = rotation(0.2, -0.3, 0.15) @ np.diag([1.0, -1.0, -1.0])
+    T[:3, 3] = [-0.35, -0.28, 1.0]
+    return Camera(np.array([[210.0, 0, 62.3], [0, 185.0, 71.8], [0, 0, 1]]), T, WIDTH, HEIGHT)
+
+
+def panels(pose: float, expression: float) -> list[np.ndarray]:
+    """Each panel as (3, 3): its centre and its two half-sides; the pose turns both, the expression stretches one."""
+    R = rotation(0.05 * pose, 0.08 * pose, -0.06 * pose)
+    face = np.array([[0.0, 0, 0], [0.2, 0.02, 0.01], [0.0, 0.22, -0.03]])
+    nose = np.array([[0.03, 0, 0.09], [0.07, 0, 0.02], [0.01, 0.08, 0]])
+    nose = nose + expression * np.array([[0.004, -0.006, 0.002], [0.006, 0.002, 0], [-0.002, 0.005, 0.001]])
+    return [np.float32(face @ R.T).astype(np.float64), np.float32(nose @ R.T).astype(np.float64)]
+
+
+GRID = 7
+
+
+def mesh(shape: list[np.ndarray]) -> np.ndarray:
+    """(V, 3) float32: a grid of points on each panel."""
+    a, b = np.meshgrid(np.linspace(-1, 1, GRID), np.linspace(-1, 1, GRID))
+    parts = [c + a.reshape(-1, 1) * e1 + b.reshape(-1, 1) * e2 for c, e1, e2 in shape]
+    return np.concatenate(parts).astype(np.float32)
+
+
+def grid_faces() -> np.ndarray:
+    corner = (np.arange(GRID - 1)[:, None] * GRID + np.arange(GRID - 1)).ravel()
+    lower = np.stack([corner, corner + 1, corner + GRID], axis=1)
+    upper = np.stack([corner + 1, corner + GRID + 1, corner + GRID], axis=1)
+    one = np.concatenate([lower, upper])
+    return np.concatenate([one, one + GRID * GRID]).astype(np.int32)
+
+
+def closed_form(
+    now: list[np.ndarray], later: list[np.ndarray], shift: float = 0.0
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Flow (H, W, 2), depth (H, W) and mask (H, W); ``shift`` moves the sampling place within the pixel."""
+    cam = camera()
+    R, t = cam.T_world_cam[:3, :3], cam.T_world_cam[:3, 3]
+    u, v = np.meshgrid(np.arange(WIDTH) + shift, np.arange(HEIGHT) + shift)
+    fx, fy, cx, cy = cam.K[0, 0], cam.K[1, 1], cam.K[0, 2], cam.K[1, 2]
+    rays = np.stack([(u - cx) / fx, (v - cy) / fy, np.ones_like(u)], axis=-1) @ R.T
+    flow, depth = np.zeros((HEIGHT, WIDTH, 2)), np.full((HEIGHT, WIDTH), BACKGROUND)
+    mask = np.zeros((HEIGHT, WIDTH), dtype=bool)
+    for (c, e1, e2), (c2, f1, f2) in zip(now, later, strict=True):
+        # c + a e1 + b e2 = t + z ray
+        system = np.stack([np.broadcast_to(e1, rays.shape), np.broadcast_to(e2, rays.shape), -rays], axis=-1)
+        a, b, z = np.moveaxis(np.linalg.solve(system, np.broadcast_to(t - c, rays.shape)[..., None])[..., 0], -1, 0)
+        seen = (np.abs(a) <= 1) & (np.abs(b) <= 1) & (z > 0) & (z < depth)
+        x, y, w = np.moveaxis((c2 + a[..., None] * f1 + b[..., None] * f2 - t) @ R, -1, 0)
+        flow[seen] = np.stack([fx * x / w + cx - u, fy * y / w + cy - v], axis=-1)[seen]
+        depth[seen], mask[seen] = z[seen], True
+    return flow.astype(np.float32), depth.astype(np.float32), mask.astype(np.uint8)
+
+
+def write_sequence(
+    root: Path, key: SequenceKey, *, identity: str, neutral: bool = False, flow_format: FlowFormat = FlowFormat.FLO
+) -> None:
+    """A complete sequence; its images are grey, as nothing looks at their colours."""
+    layout = SequenceLayout(key, N, neutral, ImageFormat.PNG, flow_format)
+    for path in layout.files():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        if path.suffix == ".png":
+            write_atomic(root / path, encode_png(np.full((HEIGHT, WIDTH, 3), 128, dtype=np.uint8)))
+    for t in layout.facial_frames:
+        flow, depth, mask = closed_form(panels(t, t), panels(t + 1, t + 1))
+        write_atomic(root / layout.file(Output.MASK, t), encode_mask(mask))
+        write_depth_exr(root / layout.file(Output.DEPTH, t), depth)
+        if t in layout.pair_frames:
+            write_flow(root / layout.file(Output.FACIAL_FLOW, t), flow)
+            write_flow(root / layout.file(Output.HEAD_FLOW, t), closed_form(panels(t, t), panels(t + 1, t))[0])
+    vertices = SequenceVertices(
+        facial=np.stack([mesh(panels(t, t)) for t in layout.facial_frames]),
+        head=np.stack([mesh(panels(t + 1, t)) for t in layout.pair_frames]),
+        faces=grid_faces(),
+        frames=np.array(layout.facial_frames, dtype=np.int32),
+    )
+    write_atomic(root / layout.record(Record.VERTICES), encode_vertices(vertices))
+    metadata = SequenceMetadata(
+        sequence=key.sequence,
+        split=key.split,
+        emotion=key.emotion,
+        identity=identity,
+        n_frames=N,
+        include_neutral=neutral,
+        motion_scale=1 / N,
+        job_digest="0" * 64,
+        seeds={"job": 0},
+        parameters=Parameters(betas=(0.0,), expression=(1.0,), pose=(0.0,) * 15, family="open", source="made"),
+        model=HeadModel(family="open", version="1", digest="1" * 64),
+        camera=camera().to_json(),
+        background_depth=BACKGROUND,
+        flow_format=flow_format,
+        image_format=ImageFormat.PNG,
+        scene={},
+        versions=Versions(ffngen="0", blender="0"),
+        files={},
+    )
+    write_atomic(root / layout.record(Record.METADATA), encode_metadata(metadata))
+    sign(root, key)
+
+
+def metadata_path(root: Path, key: SequenceKey) -> Path:
+    return root / "metadata" / str(key) / "metadata.json"
+
+
+def sign(root: Path, key: SequenceKey) -> None:
+    """List the files as they are now, as a writer that made the same mistake would have."""
+    metadata = read_metadata(metadata_path(root, key))
+    files = {
+        str(path): FileEntry(bytes=(root / path).stat().st_size, sha256=sha256_file(root / path))
+        for path in metadata.layout.files()
+    }
+    write_atomic(metadata_path(root, key), encode_metadata(metadata.model_copy(update={"files": files})))
+
+
+@pytest.fixture(scope="module")
+def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("pristine")
+    write_sequence(root, SMILE, identity="made-000001")
+    write_sequence(root, CALM, identity="made-000002", neutral=True, flow_format=FlowFormat.EXR)
+    (root / DATASET_FILE).write_text("{}")
+    build_manifest(root)
+    return root
+
+
+@pytest.fixture
+def dataset(pristine: Path, tmp_path: Path) -> Path:
+    shutil.copytree(pristine, tmp_path / "dataset")
+    return tmp_path / "dataset"
+
+
+def faults(report: VerifyReport) -> set[Fault]:
+    for failure in report.failures:
+        assert "\n" not in str(failure)
+    return {failure.fault for failure in report.failures}
+
+
+def test_the_scene_is_worth_testing() -> None:
+    """Both axes move, facial and head flow differ, the nose hides a part of the face, and not all is head."""
+    facial, depth, mask = closed_form(panels(1, 1), panels(2, 2))
+    head = closed_form(panels(1, 1), panels(2, 1))[0]
+    inside = mask != 0
+    assert 0.15 < inside.mean() < 0.8
+    assert (np.abs(facial[inside]).mean(axis=0) > 1).all()
+    assert np.abs(facial - head)[inside].max() > 1
+    assert (facial - head)[0, 0].tolist() == [0, 0]
+    assert np.abs(np.diff(depth, axis=1))[inside[:, 1:] & inside[:, :-1]].max() > 0.05
+
+
+def test_truth_passes(pristine: Path) -> None:
+    done: list[tuple[int, int]] = []
+    report = verify_dataset(pristine, progress=lambda *counts: done.append(counts))
+    assert report.passed, [str(failure) for failure in report.failures]
+    assert done == [(1, 2), (2, 2)]
+    assert (report.sequences, report.pairs) == (2, 5)
+    for truth in report.truths:
+        for errors in (truth.facial_flow, truth.head_flow):
+            assert errors.pixels > 5000
+            assert errors.max < 1e-3
+            assert errors.p99 < 1e-4
+        assert truth.depth.max < 1e-5
+        assert truth.background_depth.pixels > 5000
+        assert 0 < truth.silhouette_fraction < 0.15
+        assert truth.facial_silhouette.pixels > 500
+        assert truth.silhouette_wrong <= 0.01
+        assert truth.silhouette_mask_wrong <= 0.01
+        assert truth.mask_disagreement_inside == 0
+    json.dumps(report.to_json(), allow_nan=False)
+
+
+def test_silhouette_is_the_outlines(pristine: Path) -> None:
+    """The silhouette is what an outline drawn from the closed form is, and holds no line between triangles."""
+    now, later = panels(1, 1), panels(2, 2)
+    cast = cast_frame(mesh(now), grid_faces(), camera())
+    found = cast.silhouette((mesh(later),))
+    _, depth, _ = closed_form(now, later)
+    expected = np.zeros(found.shape, dtype=bool)
+    for axis in (0, 1):
+        # The panels are smooth: within one, depth changes by far less than between two surfaces.
+        step = np.abs(np.diff(depth, axis=axis)) > 0.03
+        pad = [(0, 0), (0, 0)]
+        pad[axis] = (0, 1)
+        expected |= np.pad(step, pad)
+        pad[axis] = (1, 0)
+        expected |= np.pad(step, pad)
+    assert expected.sum() > 500
+    assert (found != expected).mean() < 1e-3
+
+
+Change = Callable[[np.ndarray], np.ndarray]
+
+
+def change_flow(output: Output, change: Change) -> Callable[[Path], None]:
+    def corrupt(root: Path) -> None:
+        metadata = read_metadata(metadata_path(root, SMILE))
+        for t in metadata.layout.pair_frames:
+            path = root / metadata.layout.file(output, t)
+            write_flow(path, change(read_flow(path)))
+
+    return corrupt
+
+
+def swap_files(output: Output, other: Output) -> Callable[[Path], None]:
+    def corrupt(root: Path) -> None:
+        layout = read_metadata(metadata_path(root, SMILE)).layout
+        for t in layout.pair_frames:
+            one, two = root / layout.file(output, t), root / layout.file(other, t)
+            one_bytes, two_bytes = one.read_bytes(), two.read_bytes()
+            one.write_bytes(two_bytes)
+            two.write_bytes(one_bytes)
+
+    return corrupt
+
+
+def shift_frames(output: Output) -> Callable[[Path], None]:
+    def corrupt(root: Path) -> None:
+        layout = read_metadata(metadata_path(root, SMILE)).layout
+        frames = layout.frames(output)
+        contents = [(root / layout.file(output, t)).read_bytes() for t in frames]
+        for t, content in zip(frames, contents[1:] + contents[:1], strict=True):
+            (root / layout.file(output, t)).write_bytes(content)
+
+    return corrupt
+
+
+def half_pixel(root: Path) -> None:
+    layout = read_metadata(metadata_path(root, SMILE)).layout
+    for t in layout.pair_frames:
+        mask = read_mask(root / layout.file(Output.MASK, t))[..., None] != 0
+        for output, later in ((Output.FACIAL_FLOW, panels(t + 1, t + 1)), (Output.HEAD_FLOW, panels(t + 1, t))):
+            flow = closed_form(panels(t, t), later, shift=0.5)[0]
+            write_flow(root / layout.file(output, t), np.where(mask, flow, 0))
+
+
+def change_depth(change: Change) -> Callable[[Path], None]:
+    def corrupt(root: Path) -> None:
+        layout = read_metadata(metadata_path(root, SMILE)).layout
+        for t in layout.facial_frames:
+            path = root / layout.file(Output.DEPTH, t)
+            write_depth_exr(path, change(read_depth_exr(path)))
+
+    return corrupt
+
+
+def along_the_ray(depth: np.ndarray) -> np.ndarray:
+    rays = camera().pixel_rays()[1]
+    return np.where(depth < BACKGROUND, depth * np.linalg.norm(rays, axis=-1), depth).astype(np.float32)
+
+
+def wrong_camera(root: Path) -> None:
+    data = json.loads(metadata_path(root, SMILE).read_text())
+    data["camera"]["K"][0][0] *= 1.01
+    metadata_path(root, SMILE).write_text(json.dumps(data))
+
+
+def small_flow_outside(flow: np.ndarray) -> np.ndarray:
+    flow = flow.copy()
+    flow[0, 0] = 1e-30
+    return flow
+
+
+def unknown_inside(flow: np.ndarray) -> np.ndarray:
+    flow = flow.copy()
+    flow[HEIGHT // 2, WIDTH // 2] = 1e10
+    return flow
+
+
+def wrong_silhouette(root: Path) -> None:
+    """Zero the flow on the outline only."""
+    layout = read_metadata(metadata_path(root, SMILE)).layout
+    for t in layout.pair_frames:
+        mask = read_mask(root / layout.file(Output.MASK, t)) != 0
+        inner = mask.copy()
+        for axis in (0, 1):
+            for step in (-1, 1):
+                inner &= np.roll(mask, step, axis)
+        path = root / layout.file(Output.FACIAL_FLOW, t)
+        write_flow(path, np.where(inner[..., None], read_flow(path), 0))
+
+
+def eroded_mask(root: Path) -> None:
+    """A mask one pixel too small, with flow and all still zero outside it."""
+    layout = read_metadata(metadata_path(root, SMILE)).layout
+    for t in layout.facial_frames:
+        path = root / layout.file(Output.MASK, t)
+        mask = read_mask(path)
+        write_atomic(path, encode_mask(np.minimum(mask, np.roll(mask, 1, axis=1))))
+
+
+def moved_vertices(root: Path) -> None:
+    path = root / read_metadata(metadata_path(root, SMILE)).layout.record(Record.VERTICES)
+    vertices = read_vertices(path)
+    write_atomic(path, encode_vertices(replace(vertices, facial=vertices.facial + np.float32(0.001))))
+
+
+FACIAL, HEAD, OUTSIDE, MASK, DEPTH = Fault.FACIAL_FLOW, Fault.HEAD_FLOW, Fault.OUTSIDE_FLOW, Fault.MASK, Fault.DEPTH
+#: Each corruption with the faults that must be named; silhouettes may suffer too.
+CORRUPTIONS: dict[str, tuple[Callable[[Path], None], set[Fault]]] = {
+    "u has the wrong sign": (change_flow(Output.FACIAL_FLOW, lambda f: f * np.float32([-1, 1])), {FACIAL}),
+    "v has the wrong sign": (change_flow(Output.HEAD_FLOW, lambda f: f * np.float32([1, -1])), {HEAD}),
+    "u and v are swapped": (change_flow(Output.FACIAL_FLOW, lambda f: f[..., ::-1]), {FACIAL}),
+    "0.1 percent too long": (change_flow(Output.HEAD_FLOW, lambda f: f * np.float32(1.001)), {HEAD}),
+    "off by one frame": (shift_frames(Output.FACIAL_FLOW), {FACIAL, OUTSIDE}),
+    "head and facial exchanged": (swap_files(Output.FACIAL_FLOW, Output.HEAD_FLOW), {FACIAL, HEAD}),
+    "half a pixel": (half_pixel, {FACIAL, HEAD}),
+    "rounded to 1/64 px": (change_flow(Output.FACIAL_FLOW, lambda f: np.round(f * 64) / 64), {FACIAL}),
+    "unknown inside": (change_flow(Output.FACIAL_FLOW, unknown_inside), {FACIAL}),
+    "flow outside": (change_flow(Output.HEAD_FLOW, small_flow_outside), {OUTSIDE}),
+    "wrong at the outline": (wrong_silhouette, {Fault.SILHOUETTE}),
+    "stale mask": (shift_frames(Output.MASK), {MASK, OUTSIDE}),
+    "eroded mask": (eroded_mask, {MASK, OUTSIDE}),
+    "wrong camera": (wrong_camera, {FACIAL, HEAD, DEPTH}),
+    "moved vertices": (moved_vertices, {FACIAL, HEAD, DEPTH}),
+    "depth along the ray": (change_depth(along_the_ray), {DEPTH}),
+    "depth in millimetres": (change_depth(lambda d: d * 1000), {DEPTH, Fault.BACKGROUND_DEPTH}),
+    "no background": (
+        change_depth(lambda d: np.where(d < BACKGROUND, d, np.inf).astype(np.float32)),
+        {Fault.BACKGROUND_DEPTH},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CORRUPTIONS)
+def test_corruption_is_named(dataset: Path, name: str) -> None:
+    corrupt, expected = CORRUPTIONS[name]
+    corrupt(dataset)
+    sign(dataset, SMILE)
+    build_manifest(dataset)
+    report = verify_dataset(dataset)
+    found = faults(report)
+    assert expected <= found
+    assert found - expected <= {Fault.SILHOUETTE, Fault.BACKGROUND_DEPTH} | (
+        {OUTSIDE, MASK} if name in ("wrong camera", "moved vertices") else set()
+    )
+    assert all(str(SMILE) in failure.where for failure in report.failures)
+    json.dumps(report.to_json(), allow_nan=False)
+
+
+def rename_identity(root: Path) -> None:
+    data = json.loads(metadata_path(root, CALM).read_text())
+    data["identity"] = "made-000001"
+    metadata_path(root, CALM).write_text(json.dumps(data))
+    build_manifest(root)
+
+
+def other_job(root: Path) -> None:
+    data = json.loads(metadata_path(root, CALM).read_text())
+    data["job_digest"] = "f" * 64
+    metadata_path(root, CALM).write_text(json.dumps(data))
+    build_manifest(root)
+
+
+def first_file(root: Path, output: Output) -> Path:
+    layout = read_metadata(metadata_path(root, SMILE)).layout
+    return root / layout.file(output, layout.frames(output)[0])
+
+
+def truncate(root: Path) -> None:
+    path = first_file(root, Output.FACIAL_FLOW)
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def flip_a_bit(root: Path) -> None:
+    path = first_file(root, Output.FACIAL_IMAGE)
+    data = bytearray(path.read_bytes())
+    data[-20] ^= 1
+    path.write_bytes(data)
+
+
+def wrong_image_size(root: Path) -> None:
+    write_atomic(first_file(root, Output.HEAD_IMAGE), encode_png(np.zeros((HEIGHT, WIDTH + 1, 3), np.uint8)))
+    sign(root, SMILE)
+
+
+def wrong_flow_size(root: Path) -> None:
+    write_flow(first_file(root, Output.HEAD_FLOW), np.zeros((HEIGHT, WIDTH + 1, 2), np.float32))
+    sign(root, SMILE)
+
+
+def unlisted(root: Path) -> None:
+    data = json.loads(metadata_path(root, SMILE).read_text())
+    del data["files"][sorted(data["files"])[0]]
+    data["files"]["../escape"] = {"bytes": 1, "sha256": "0" * 64}
+    metadata_path(root, SMILE).write_text(json.dumps(data))
+
+
+def bad_vertices(root: Path) -> None:
+    (metadata_path(root, SMILE).parent / "vertices.npz").write_bytes(b"no archive")
+    sign(root, SMILE)
+
+
+UNSOUND: dict[str, tuple[Callable[[Path], None], set[Fault]]] = {
+    "missing": (lambda root: first_file(root, Output.MASK).unlink(), {Fault.MISSING_FILE, Fault.UNREADABLE}),
+    "truncated": (truncate, {Fault.FILE_SIZE, Fault.DIGEST, Fault.UNREADABLE}),
+    "a bit": (flip_a_bit, {Fault.DIGEST}),
+    "image size": (wrong_image_size, {Fault.IMAGE_SIZE}),
+    "flow size": (wrong_flow_size, {Fault.UNREADABLE}),
+    "stray": (lambda root: (root / "image" / "notes.txt").write_text("?") and None, {Fault.STRAY_FILE}),
+    "one flow too many": (
+        lambda root: shutil.copy(p := first_file(root, Output.FACIAL_FLOW), p.with_name("0009.flo")) and None,
+        {Fault.STRAY_FILE},
+    ),
+    "split leak": (rename_identity, {Fault.SPLIT_LEAK}),
+    "other job": (other_job, {Fault.MIXED_JOBS}),
+    "file list": (unlisted, {Fault.FILE_LIST, Fault.MANIFEST}),
+    "metadata": (
+        lambda root: metadata_path(root, SMILE).write_text("{") and None,
+        {Fault.METADATA, Fault.STRAY_FILE, Fault.MANIFEST},
+    ),
+    "vertices": (bad_vertices, {Fault.GEOMETRY, Fault.MANIFEST}),
+    "no manifest": (lambda root: (root / "manifest.parquet").unlink(), {Fault.MISSING_FILE}),
+    "damaged manifest": (lambda root: (root / "manifest.parquet").write_text("x") and None, {Fault.MANIFEST}),
+}
+
+
+@pytest.mark.parametrize("name", UNSOUND)
+def test_unsound_dataset_is_named(dataset: Path, name: str) -> None:
+    corrupt, expected = UNSOUND[name]
+    corrupt(dataset)
+    found = faults(verify_dataset(dataset))
+    # Changed sizes of files make the manifest's byte counts stale.
+    assert found - {Fault.MANIFEST} == expected - {Fault.MANIFEST}
+
+
+def test_work_in_progress_and_logs_are_no_strays(dataset: Path) -> None:
+    for folder in (".partial/a", "logs"):
+        (dataset / folder).mkdir(parents=True)
+        (dataset / folder / "x.txt").write_text("x")
+    assert verify_dataset(dataset).passed
+
+
+def test_sample(dataset: Path) -> None:
+    report = verify_dataset(dataset, sample=1, seed=0)
+    assert report.passed
+    assert len(report.truths) == 1
+    assert {verify_dataset(dataset, sample=1, seed=seed).truths[0].sequence for seed in range(8)} == {
+        str(SMILE),
+        str(CALM),
+    }
+
+
+def test_no_dataset(tmp_path: Path) -> None:
+    for root in (tmp_path, tmp_path / "none"):
+        with pytest.raises(DatasetError):
+            verify_dataset(root)
+    (tmp_path / DATASET_FILE).write_text("{}")
+    build_manifest(tmp_path)
+    assert faults(verify_dataset(tmp_path)) == {Fault.EMPTY}
