@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ffngen.appearance.colour import LUMINANCE, linear_to_srgb
+from ffngen.appearance.colour import linear_to_srgb, luminance
 from ffngen.appearance.folders import choose, image_files
 from ffngen.appearance.hdri import equirectangular, load_hdri
 from ffngen.errors import InputFileError, JobError
@@ -67,13 +67,14 @@ def perspective_crop(picture: Array32, yaw: float, field_of_view: float, width: 
 
 def tone_map(radiance: Array32) -> Rgb:
     """Radiance (H, W, 3) as a photograph (H, W, 3) uint8 sRGB: exposed, out of focus, highlights rolled off."""
-    luminance = radiance @ LUMINANCE
-    average = float(np.exp(np.log(luminance + 1e-4).mean()))
+    brightness = luminance(radiance)
+    floor = 1e-3 * float(brightness.mean()) + 1e-12
+    average = float(np.exp(np.log(brightness + floor).mean()))
     exposed = radiance * np.float32(1 / average)
-    exposed *= np.minimum(1, _BRIGHTEST / np.maximum(luminance / average, 1e-6))[..., None]
+    exposed *= np.minimum(1, _BRIGHTEST / np.maximum(brightness / average, 1e-6))[..., None]
     exposed = _defocus(exposed, _DEFOCUS * radiance.shape[1]) * np.float32(_KEY)
     # Reinhard's curve with white at 4: middle tones stay, highlights do not clip.
-    level = (exposed @ LUMINANCE)[..., None]
+    level = luminance(exposed)[..., None]
     return linear_to_srgb(exposed * ((1 + level / 16) / (1 + level)) * np.float32(1.15))
 
 

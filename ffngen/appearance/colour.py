@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array32 = NDArray[np.float32]
 
-#: Luminance of linear sRGB primaries.
-LUMINANCE = np.array([0.2126, 0.7152, 0.0722], dtype=np.float32)
-
 #: Steps of the encoding table over the square root of linear light: finer than a quarter of an sRGB step.
 _STEPS = 8192
+
+
+def luminance(linear: NDArray[Any]) -> NDArray[Any]:
+    """Luminance (...) of linear sRGB (..., 3). No BLAS: its sums may depend on the number of threads."""
+    weighted: NDArray[Any] = linear[..., 0] * 0.2126 + linear[..., 1] * 0.7152 + linear[..., 2] * 0.0722
+    return weighted
 
 
 def srgb_to_linear(srgb: NDArray[np.uint8]) -> Array32:

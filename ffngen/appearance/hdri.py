@@ -118,4 +118,6 @@ def irradiance(name: str, rotation: float, normals: Array64) -> Array64:
     # About Blender's z by -rotation, which is the world's y: Blender's (x, y) is the world's (x, -z).
     x, y = directions[:, 0], -directions[:, 2]
     turned = np.stack([cos * x + sin * y, directions[:, 1], -(cos * y - sin * x)], axis=-1)
-    return cast(Array64, np.maximum(normals @ turned.T, 0) @ power)
+    # No BLAS: its sums may depend on the number of threads.
+    cosines = np.maximum(np.einsum("ki,di->kd", normals, turned, optimize=False), 0)
+    return cast(Array64, np.einsum("kd,dc->kc", cosines, power, optimize=False))

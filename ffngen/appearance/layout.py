@@ -55,12 +55,15 @@ class FaceLayout:
     def of(cls, model: HeadModel) -> FaceLayout:
         """The layout of a model; without landmarks, features lie where they do on an average face.
 
-        :raises HeadModelError: the model does not say which faces are the eyeballs.
+        :raises HeadModelError: the model does not say which faces are the eyeballs, or they are no eyeballs.
         """
         spheres = [_sphere(model, name) for name in ("left_eyeball", "right_eyeball")]
         (left, _), (right, _) = spheres
         origin = (left + right) / 2
-        scale = EYE_DISTANCE / float(np.linalg.norm(left - right))
+        distance = float(np.linalg.norm(left - right))
+        if not (np.isfinite(distance) and distance > 1e-3):
+            raise HeadModelError("the two eyeballs cannot both be in one place", where=model.path)
+        scale = EYE_DISTANCE / distance
         eyes = [Eyeball((center - origin) * scale, radius * scale) for center, radius in spheres]
         vertices = (model.template - origin) * scale
         band = vertices[(vertices[:, 1] > 45) & (vertices[:, 1] < 62)]
@@ -109,11 +112,16 @@ def _sphere(model: HeadModel, region: str) -> tuple[Array64, float]:
     if faces is None or len(faces) == 0:
         raise HeadModelError(f"the head model has no region {region!r}", where=model.path)
     points = model.template[np.unique(model.faces[faces])]
-    # |p|^2 = 2 p.c + (r^2 - |c|^2)
-    system = np.c_[2 * points, np.ones(len(points))]
-    solution = np.linalg.lstsq(system, (points**2).sum(axis=1), rcond=None)[0]
-    center = solution[:3]
-    return center, float(np.sqrt(solution[3] + center @ center))
+    middle = points.mean(axis=0)
+    local = points - middle
+    # |p|^2 = 2 p.c + (r^2 - |c|^2), in least squares by its normal equations.
+    system = np.column_stack([2 * local, np.ones(len(local))])
+    normal = np.einsum("ni,nj->ij", system, system, optimize=False)
+    try:
+        solution = np.linalg.solve(normal, np.einsum("ni,n->i", system, (local**2).sum(axis=1), optimize=False))
+    except np.linalg.LinAlgError as error:
+        raise HeadModelError(f"the region {region!r} is flat", where=model.path) from error
+    return middle + solution[:3], float(np.sqrt(solution[3] + (solution[:3] ** 2).sum()))
 
 
 #: Rounded adult proportions: (landmark, its mirror image, x, y, z), the subject's right side first.

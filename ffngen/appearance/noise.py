@@ -41,8 +41,13 @@ class SpatialNoise:
         rotation = Rotation.random(random_state=self._rng).as_matrix().astype(np.float32)
         offset = self._rng.uniform(0, SIDE, 3).astype(np.float32)
         coarsest = SIDE / _COARSEST
-        coordinates = points @ (rotation * np.float32(coarsest / wavelength)) + offset
-        values = map_coordinates(_volume(roughness), coordinates.T, order=1, mode="grid-wrap", output=np.float32)
+        axes = rotation * np.float32(coarsest / wavelength)
+        # No BLAS: its sums may depend on the number of threads.
+        x, y, z = points.T
+        coordinates = [
+            x * axis[0] + y * axis[1] + z * axis[2] + start for axis, start in zip(axes, offset, strict=True)
+        ]
+        values = map_coordinates(_volume(roughness), coordinates, order=1, mode="grid-wrap", output=np.float32)
         return cast(Array32, values)
 
 

@@ -29,17 +29,3 @@ def skin_albedo(melanin: Array32, haemoglobin: Array32) -> Array32:
     absorbance = melanin[:, None] * MELANIN + np.maximum(haemoglobin, 0)[:, None] * HAEMOGLOBIN
     albedo: Array32 = np.maximum(BARE * np.exp(-np.maximum(absorbance, 0)), DARKEST)
     return albedo
-
-
-def typology_angle(albedo: Array32) -> float:
-    """The individual typology angle, degrees, of an albedo (3,), linear sRGB (D65).
-
-    ``atan((L* - 50) / b*)`` in CIELAB: above 55 very light, below -30 dark (Chardon et al. 1991).
-    """
-    to_xyz = np.array(
-        [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]]
-    )
-    relative = to_xyz @ np.asarray(albedo, dtype=np.float64) / to_xyz.sum(axis=1)
-    f = np.where(relative > 0.008856, np.cbrt(relative), 7.787 * relative + 16 / 116)
-    lightness, b = 116 * f[1] - 16, 200 * (f[1] - f[2])
-    return float(np.degrees(np.arctan2(lightness - 50, b)))

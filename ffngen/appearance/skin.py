@@ -15,19 +15,21 @@ from ffngen.appearance.colour import linear_to_srgb
 from ffngen.appearance.eyes import paint_eyeball
 from ffngen.appearance.layout import FaceLayout
 from ffngen.appearance.look import Look, sample_look
-from ffngen.appearance.noise import SpatialNoise
+from ffngen.appearance.noise import SpatialNoise, smoothstep
 from ffngen.appearance.skin_paint import paint_skin
 from ffngen.appearance.uv_raster import rasterise
 from ffngen.head.model import HeadModel
 
 Array32 = NDArray[np.float32]
 
-#: Moist regions inside the head and their albedos, linear sRGB; later ones lie over earlier ones.
-_INNER_PARTS: tuple[tuple[str, tuple[float, float, float]], ...] = (
-    ("eye_sockets", (0.20, 0.060, 0.050)),
-    ("mouth_interior", (0.20, 0.045, 0.040)),
-    ("tongue", (0.34, 0.105, 0.095)),
-    ("teeth", (0.62, 0.57, 0.47)),
+_Rgb = tuple[float, float, float]
+
+#: Moist regions inside the head and their albedos, linear sRGB, in front and 15 mm further in.
+_INNER_PARTS: tuple[tuple[str, _Rgb, _Rgb], ...] = (
+    ("eye_sockets", (0.20, 0.060, 0.050), (0.20, 0.060, 0.050)),
+    ("mouth_interior", (0.38, 0.130, 0.110), (0.20, 0.045, 0.040)),
+    ("tongue", (0.34, 0.105, 0.095), (0.30, 0.080, 0.070)),
+    ("teeth", (0.62, 0.57, 0.47), (0.55, 0.48, 0.37)),
 )
 
 
@@ -52,19 +54,38 @@ def paint(model: HeadModel, look: Look, rng: np.random.Generator, size: int) -> 
     points = layout.points(raster.position)
     noise = SpatialNoise(rng)
     albedo = np.empty((len(points), 3), dtype=np.float32)
-    on_skin = np.ones(len(points), dtype=bool)
+    skin_faces = np.ones(len(model.faces), dtype=bool)
     for region, eye in zip(("left_eyeball", "right_eyeball"), layout.eyes, strict=True):
         chosen = raster.on_faces(model.regions[region])
         albedo[chosen] = paint_eyeball(points[chosen], eye, look, noise)
-        on_skin &= ~chosen
-    for region, colour in _INNER_PARTS:
+        skin_faces[model.regions[region]] = False
+    for region, front, back in _INNER_PARTS:
         if region in model.regions:
             chosen = raster.on_faces(model.regions[region])
-            shade = 1 + 0.06 * noise(points[chosen], 6.0)
-            albedo[chosen] = np.array(colour, dtype=np.float32) * shade[:, None]
-            on_skin &= ~chosen
+            albedo[chosen] = _moist(points[chosen], front, back, noise)
+            skin_faces[model.regions[region]] = False
+    on_skin = skin_faces[raster.face]
     ears = model.regions.get("ears")
     on_ear = raster.on_faces(ears)[on_skin] if ears is not None else None
-    albedo[on_skin] = paint_skin(points[on_skin], on_ear, layout, look, noise, rng)
+    moles = _scattered(model, np.flatnonzero(skin_faces), look.moles, rng)
+    albedo[on_skin] = paint_skin(points[on_skin], on_ear, layout.points(moles), layout, look, noise, rng)
     encoded = linear_to_srgb(albedo)
     return cast(NDArray[np.uint8], raster.image(encoded, encoded[on_skin].mean(axis=0).astype(np.uint8)))
+
+
+def _moist(points: Array32, front: _Rgb, back: _Rgb, noise: SpatialNoise) -> Array32:
+    """Albedo (N, 3) of a part inside the head that changes colour from its front to 15 mm behind it."""
+    depth = points[:, 2].max(initial=0) - points[:, 2]
+    inward = smoothstep(2.0, 15.0, depth)[:, None]
+    shade = 1 + 0.06 * noise(points, 6.0)[:, None]
+    first, last = np.array(front, dtype=np.float32), np.array(back, dtype=np.float32)
+    return cast(Array32, (first + (last - first) * inward) * shade)
+
+
+def _scattered(model: HeadModel, faces: NDArray[np.int64], count: int, rng: np.random.Generator) -> Array32:
+    """(count, 3) metres: middles of faces of the template, larger faces more often."""
+    corners = model.template[model.faces[faces]]
+    area = np.sqrt((np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]) ** 2).sum(axis=1))
+    chosen = rng.choice(len(faces), size=count, p=area / area.sum())
+    middles: Array32 = corners[chosen].mean(axis=1).astype(np.float32)
+    return middles

@@ -50,6 +50,7 @@ class _Canvas:
 def paint_skin(
     points: Array32,
     on_ear: BoolArray | None,
+    moles: Array32,
     layout: FaceLayout,
     look: Look,
     noise: SpatialNoise,
@@ -58,16 +59,17 @@ def paint_skin(
     """Albedo (N, 3) float32, linear sRGB, of points (N, 3) on the skin.
 
     :param on_ear: (N,) which of them are ears; None where the model does not say.
+    :param moles: (M, 3) where moles are.
     """
     x, y, z = points.T
     top = float(layout.landmarks[17:27, 1].max()) + 12
-    front = np.flatnonzero((z > -_FRONT_DEPTH) & (y < top) & (y > layout.mouth_y - 25))
+    front = np.flatnonzero((z > -_FRONT_DEPTH) & (y < top) & (y > layout.mouth_y - 60))
     canvas = _Canvas(points, front, layout, look, noise)
     if on_ear is None:
         on_ear = (np.abs(x) > layout.skull_half_width + 4) & (np.abs(y + 10) < 50)
     lips = _lips(canvas)
     melanin, haemoglobin = _pigments(canvas, on_ear, lips)
-    _add_moles(canvas, melanin, rng)
+    _add_moles(canvas, melanin, moles, rng)
     colour = skin_albedo(melanin, haemoglobin)
     angle = hair.around_skull(points, layout)
     hair_colour = np.array(look.hair, dtype=np.float32)
@@ -91,7 +93,8 @@ def _pigments(canvas: _Canvas, on_ear: BoolArray, lips: Array32) -> tuple[Array3
     pores = canvas.noise(points, 2.2, roughness=FINE)
     melanin = look.melanin + np.float32(0.022) * mottle + np.float32(0.016) * pores
     haemoglobin = look.haemoglobin - np.float32(0.10) * mottle + np.float32(0.05) * pores
-    haemoglobin[on_ear] += 0.30
+    protruding = smoothstep(layout.skull_half_width - 6, layout.skull_half_width + 6, np.abs(points[:, 0]))
+    haemoglobin += np.float32(0.30) * on_ear * protruding
     marks = layout.landmarks
     flush = np.zeros(len(front), dtype=np.float32)
     shade = np.zeros(len(front), dtype=np.float32)
@@ -154,14 +157,14 @@ def _draw_brows(canvas: _Canvas, colour: Array32, rng: np.random.Generator) -> N
     _cover(colour, brow, np.clip(amount, 0, 1))
 
 
-def _add_moles(canvas: _Canvas, melanin: Array32, rng: np.random.Generator) -> None:
-    """Moles of 1 to 4 mm, anywhere on the skin."""
+def _add_moles(canvas: _Canvas, melanin: Array32, moles: Array32, rng: np.random.Generator) -> None:
+    """Moles of 1 to 4 mm across, around the given places (M, 3)."""
     points = canvas.points
-    for index in rng.integers(0, len(points), canvas.look.moles):
+    for mole in moles:
         radius = float(rng.uniform(0.5, 1.1) + 0.9 * (rng.random() < 0.12))
         strength = float(rng.uniform(0.2, 0.7))
-        near = np.flatnonzero(np.abs(points[:, 1] - points[index, 1]) < 3 * radius)
-        squared = ((points[near] - points[index]) ** 2).sum(axis=1)
+        near = np.flatnonzero(np.abs(points[:, 1] - mole[1]) < 3 * radius)
+        squared = ((points[near] - mole) ** 2).sum(axis=1)
         melanin[near] += strength * np.exp(-((squared / radius**2) ** 2))
 
 

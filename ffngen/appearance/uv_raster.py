@@ -24,7 +24,7 @@ PADDING = 4
 #: How far from its centroid a face is continued, in barycentric units (its corners are at 2/3). It bounds slivers.
 _REACH = 1.5
 
-#: The largest atlas: 8192 x 8192 texels take about 4 GB while they are painted.
+#: The largest atlas: 8192 x 8192 texels take about 8 GB while they are painted.
 MAX_SIZE = 8192
 
 
@@ -75,7 +75,8 @@ class UvRaster:
 def rasterise(model: HeadModel, size: int) -> UvRaster:
     """The surface of a model's template under its atlas; the last few are remembered.
 
-    :raises HeadModelError: the model has no texture coordinates, or the size is not in [16, 8192].
+    :raises HeadModelError: the model has no texture coordinates that cover anything, or the size is not in
+        [16, 8192].
     """
     if model.uv is None:
         raise HeadModelError(
@@ -107,6 +108,8 @@ def _rasterised(key: _Key) -> UvRaster:
     planes = _edge_planes(pixels)
     face_map = _cover(pixels, planes, size)
     inside = face_map >= 0
+    if not inside.any():
+        raise HeadModelError("the texture coordinates cover no part of the atlas", where=model.path)
     distance, nearest = distance_transform_edt(~inside, return_indices=True)
     texels = np.flatnonzero(distance.ravel() <= PADDING)
     face = face_map[tuple(nearest.reshape(2, -1)[:, texels])]

@@ -54,6 +54,10 @@ def configure_colour(scene: Any, device: str) -> None:
     cycles.denoising_prefilter = "NONE"
     cycles.denoising_quality = "HIGH"
     cycles.denoising_use_gpu = device == "GPU"
+    # At a dozen samples: blue noise leaves the denoiser 7% less error at the same cost; choosing lamps
+    # without a light tree is 10% noisier per sample and 30% cheaper (tests/bench/colour.py).
+    cycles.sampling_pattern = "BLUE_NOISE"
+    cycles.use_light_tree = False
     cycles.max_bounces = 4
     cycles.diffuse_bounces = 2
     cycles.glossy_bounces = 2

@@ -14,6 +14,7 @@ from ffngen.appearance.background import choose_background, hdri_background
 from ffngen.appearance.hdri import hdri_path
 from ffngen.appearance.lighting import sample_lighting
 from ffngen.appearance.materials import sample_eye, sample_skin
+from ffngen.appearance.skin import look_of
 from ffngen.appearance.textures import choose_texture
 from ffngen.dataset.context import JobContext, encode_fast_png
 from ffngen.dataset.plan import SequencePlan
@@ -109,6 +110,7 @@ def compose(context: JobContext, plan: SequencePlan) -> ComposedSequence:
         "samples": job.samples,
         "denoise": job.denoise,
         "jaw_motion": job.jaw_motion,
+        "look": look_of(skin_seed).to_json() if job.textures == "generated" else None,
         **appearance,
     }
     seeds = {"job": job.seed, "skin": skin_seed, "scene": scene_seed}

@@ -26,7 +26,13 @@ from ffngen.render.request import MATERIALS
 from ffngen.scene.preset import ScenePreset, load_preset
 
 #: Which regions of a head are of which material; all the rest is skin.
-_REGION_MATERIALS = (("mouth_interior", "mouth"), ("tongue", "mouth"), ("teeth", "teeth"), ("eyeballs", "eye"))
+_REGION_MATERIALS = (
+    ("mouth_interior", "mouth"),
+    ("tongue", "mouth"),
+    ("eye_sockets", "mouth"),
+    ("teeth", "teeth"),
+    ("eyeballs", "eye"),
+)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import ConvexHull, QhullError
 
 from ffngen.geometry.camera import Camera
 
@@ -53,6 +54,15 @@ def _excess(camera: Camera, points: NDArray[np.float64], framing: Framing) -> fl
     return float(max(height / (framing.fill * camera.height), width / (framing.max_width_fill * camera.width)))
 
 
+def _outermost(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The corners of the convex hull: a projection's extremes are among them, and they are few."""
+    try:
+        corners: NDArray[np.float64] = points[ConvexHull(points).vertices]
+    except QhullError:  # flat, or fewer than four points
+        return points
+    return corners
+
+
 def fit_camera(
     points: NDArray[Any],
     framing: Framing,
@@ -66,14 +76,14 @@ def fit_camera(
     """A camera in front of the head that frames ``points`` as asked.
 
     Exactly one of ``focal_px`` (pixels) and ``distance`` (metres, from the camera to the points'
-    middle) is given; the other is solved for by bisection, since the projected size falls with the
-    distance and grows with the focal length. The offset moves the principal point (a shifted lens),
+    middle) is given; the other is solved for, as the projected size falls with the distance and grows
+    with the focal length. The offset moves the principal point (a shifted lens),
     so that the optical axis, and with it the background plane, stays perpendicular to the view.
 
     :param points: (..., 3) metres, world: the vertices to frame, of all frames of the motion.
     :param rim: (..., 3) metres, world: where the neck ends; kept out of the picture where the framing leaves room.
     """
-    flat = np.asarray(points, dtype=np.float64).reshape(-1, 3)
+    flat = _outermost(np.asarray(points, dtype=np.float64).reshape(-1, 3))
     target = (flat.min(axis=0) + flat.max(axis=0)) / 2
     nearest = float(flat[:, 2].max() - target[2])
     if focal_px is not None:
@@ -95,9 +105,7 @@ def fit_camera(
     return _shifted(camera, flat, framing, rim)
 
 
-def _shifted(
-    camera: Camera, points: NDArray[np.float64], framing: Framing, rim: NDArray[Any] | None
-) -> Camera:
+def _shifted(camera: Camera, points: NDArray[np.float64], framing: Framing, rim: NDArray[Any] | None) -> Camera:
     """The camera with its principal point moved so that the head's middle lies where it was asked for.
 
     The head goes further down where that hides the rim below the picture, as long as the chin stays in it.
