@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import warnings
 from pathlib import Path
 
+import imageio.v3 as iio
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
@@ -78,19 +78,16 @@ def _to_rgb(image: Image.Image, path: Path) -> Rgb:
 
 def encode_jpeg(image: Rgb, quality: int = 95) -> bytes:
     """(H, W, 3) uint8 RGB as JPEG bytes, 4:4:4 (colour at full resolution), the same bytes every time."""
-    buffer = io.BytesIO()
-    _from_rgb(image).save(buffer, format="JPEG", quality=quality, subsampling=0)
-    return buffer.getvalue()
+    return _encode(image, ".jpg", quality=quality, subsampling=0)
 
 
 def encode_png(image: Rgb) -> bytes:
     """(H, W, 3) uint8 RGB as PNG bytes, the same bytes every time."""
-    buffer = io.BytesIO()
-    _from_rgb(image).save(buffer, format="PNG", compress_level=4)
-    return buffer.getvalue()
+    return _encode(image, ".png", compress_level=4)
 
 
-def _from_rgb(image: Rgb) -> Image.Image:
+def _encode(image: Rgb, extension: str, **options: int) -> bytes:
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
         raise ValueError(f"an image is (H, W, 3) uint8, not {image.shape} {image.dtype}")
-    return Image.fromarray(np.ascontiguousarray(image))
+    encoded: bytes = iio.imwrite("<bytes>", image, extension=extension, plugin="pillow", **options)
+    return encoded

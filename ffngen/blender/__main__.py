@@ -3,7 +3,7 @@
 It reads requests from standard input, one JSON object a line, and answers on standard output:
 
 - at the start ``{"event": "ready", "blender": ..., "device": ..., "gpus": ...}``, or
-  ``{"event": "no_device", "message": ...}`` and the end;
+  ``{"event": "no_device" | "no_blender", "message": ...}`` and the end;
 - for ``{"folder": F, "threads": N}``, a folder written by ``SequenceRequest.write``: ``{"event": "frame", "pass":
   ..., "frame": ..., "crop": ..., "path": ..., "seconds": ...}`` for each finished file, then
   ``{"event": "done"}``, or ``{"event": "error", "message": ...}``;
@@ -58,7 +58,11 @@ def main(device: str, device_index: int, parent: int) -> None:
     def answer(**message: Any) -> None:
         answers.write(json.dumps(message) + "\n")
 
-    import bpy
+    try:
+        import bpy
+    except ImportError as error:
+        answer(event="no_blender", message=str(error))
+        return
 
     from ffngen.blender import devices
     from ffngen.blender.scene import BlenderScene

@@ -83,6 +83,12 @@ class RenderProcess:
                 env=environment,
             )
         message = self._receive(START_TIMEOUT)
+        if message["event"] == "no_blender":
+            self.stop()
+            raise MissingPackageError(
+                f"Blender cannot start: {message['message']}",
+                mend="on Debian and Ubuntu: apt-get install libxi6 libxrender1 libxfixes3 libxkbcommon0 libsm6 libgl1",
+            )
         if message["event"] == "no_device":
             self.stop()
             raise JobError(message["message"], where="device", mend="use --device auto or --device cpu")
