@@ -45,7 +45,9 @@ def _resolution(value: Any) -> Any:
     return value
 
 
-Pixels = Annotated[int, Field(ge=16, le=8192)]
+#: A whole number and nothing that would pass for one: neither true nor "10" nor 1.0.
+Int = Annotated[int, Field(strict=True)]
+Pixels = Annotated[Int, Field(ge=16, le=8192)]
 
 
 class Splits(BaseModel):
@@ -78,20 +80,20 @@ class Job(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     out: Path = Field(Path("dataset"), description="folder of the dataset")
-    seed: int = Field(0, ge=0, lt=2**63, description="seeds everything that varies")
+    seed: Int = Field(0, ge=0, lt=2**63, description="seeds everything that varies")
     head: str = Field("open", description="open, or the path of a FLAME model (.pkl, .npz, or its folder)")
     head_family: Literal["flame2020", "flame2023", "flame2023_open", "open"] | None = Field(
         None, description="the model's version, where its file name does not tell"
     )
     params: str = Field("sample", description="sample, or a folder of EMOCA outputs")
-    identities: int = Field(1, ge=1, le=10_000_000, description="how many identities to sample")
+    identities: Int = Field(1, ge=1, le=10_000_000, description="how many identities to sample")
     emotions: Annotated[tuple[str, ...], BeforeValidator(_one_or_many)] | None = Field(
         None,
         min_length=1,
         description="emotions to sample in turn, or to keep of the given parameters; all when absent",
     )
     expressions: Path | None = Field(None, description="an expression file of your own (see assets/expressions)")
-    n_frames: Annotated[tuple[Annotated[int, Field(ge=2, le=10_000)], ...], BeforeValidator(_one_or_many)] = Field(
+    n_frames: Annotated[tuple[Annotated[Int, Field(ge=2, le=9999)], ...], BeforeValidator(_one_or_many)] = Field(
         (10,), min_length=1, description="lengths of the sequences; one sequence per identity and length"
     )
     include_neutral: bool = Field(False, description="prepend the frame t = 0, neutral and frontal")
@@ -100,21 +102,28 @@ class Job(BaseModel):
     )
     scene: str = Field("portrait", description="a preset of blender_scenes/, or the path of one")
     textures: str = Field("generated", description="generated, or a folder of UV textures")
-    texture_size: int = Field(1024, ge=64, le=8192, description="pixels along one side of a generated texture")
+    texture_size: Int = Field(1024, ge=64, le=8192, description="pixels along one side of a generated texture")
     backgrounds: str = Field("hdri", description="hdri, or a folder of photographs")
     resolution: Annotated[tuple[Pixels, Pixels], BeforeValidator(_resolution)] = Field(
         (512, 512), description="width and height in pixels"
     )
-    samples: int = Field(14, ge=1, le=65_536, description="Cycles samples per pixel of a colour image")
+    samples: Int = Field(14, ge=1, le=65_536, description="Cycles samples per pixel of a colour image")
     denoise: bool = Field(True, description="denoise colour images with OpenImageDenoise")
     flow_format: Literal["flo", "exr"] = Field("flo", description="flow files")
     image_format: Literal["jpg", "png"] = Field("jpg", description="colour images")
-    jpeg_quality: int = Field(95, ge=1, le=100, description="quality of .jpg images (4:4:4)")
+    jpeg_quality: Int = Field(95, ge=1, le=100, description="quality of .jpg images (4:4:4)")
     splits: Splits = Field(default_factory=lambda: Splits(), description="shares of train, test and val")
     device: Device = Field("auto", description="what Cycles renders on")
-    workers: int | None = Field(None, ge=1, le=1024, description="render processes; chosen when absent")
-    threads: int | None = Field(None, ge=1, le=1024, description="threads of each render process; chosen when absent")
+    workers: Int | None = Field(None, ge=1, le=1024, description="render processes; chosen when absent")
+    threads: Int | None = Field(None, ge=1, le=1024, description="threads of each render process; chosen when absent")
     frame_timeout: float = Field(1800, gt=0, description="seconds after which a silent render process is restarted")
+
+    @field_validator("out", "head", "params", "scene", "textures", "backgrounds", "expressions")
+    @classmethod
+    def _path(cls, value: Path | str | None) -> Path | str | None:
+        if value == "" or "\0" in str(value):
+            raise ValueError("a path is not empty and holds no null character")
+        return value
 
     @field_validator("n_frames")
     @classmethod
@@ -168,11 +177,15 @@ def load_job(path: Path | None, overrides: dict[str, Any] | None = None) -> Job:
         data = read_yaml(path)
         for field, word in (("head", "open"), ("params", "sample"), ("textures", "generated"), ("backgrounds", "hdri")):
             value = data.get(field)
-            if isinstance(value, str) and value != word:
+            if isinstance(value, str) and value not in (word, ""):
                 data[field] = str(path.parent / value)
         if isinstance(data.get("expressions"), str):
             data["expressions"] = str(path.parent / data["expressions"])
         if isinstance(data.get("scene"), str) and data["scene"].endswith((".yaml", ".yml")):
             data["scene"] = str(path.parent / data["scene"])
     data.update(overrides or {})
-    return validate(Job, data, path if path is not None else "command line", JobError)
+
+    def place(field: str) -> str | Path:
+        return path if path is not None and field not in (overrides or {}) else "command line"
+
+    return validate(Job, data, place, JobError)

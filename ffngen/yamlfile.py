@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,7 +13,8 @@ from ffngen.atomic import read_bounded
 from ffngen.errors import FfngenError, InputFileError
 
 #: No file that a person writes for ffngen is longer; a larger one is a mistake or an attack.
-MAX_BYTES = 1 << 20
+#: (Within this size nothing that YAML allows takes more than seconds to read.)
+MAX_BYTES = 1 << 18
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -38,7 +39,7 @@ class _StrictLoader(yaml.SafeLoader):
 def read_yaml(path: Path) -> dict[str, Any]:
     """The mapping that a YAML file holds; an empty file is an empty mapping.
 
-    :raises InputFileError: no such file, larger than 1 MiB, not UTF-8, not YAML, or not a mapping.
+    :raises InputFileError: no such file, larger than 256 KiB, not UTF-8, not YAML, or not a mapping.
     """
     try:
         text = read_bounded(path, MAX_BYTES).decode("utf-8")
@@ -47,7 +48,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     try:
         # A SafeLoader underneath: only plain data is ever constructed.
         data = yaml.load(text, Loader=_StrictLoader)
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
+    except Exception as error:  # the constructors of tags raise whatever a damaged file leads them to
         mark = getattr(error, "problem_mark", None)
         place = f" at line {mark.line + 1}, column {mark.column + 1}" if mark is not None else ""
         problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "not readable"
@@ -59,20 +60,40 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return data
 
 
-def validate(model: type[Model], data: dict[str, Any], where: str | Path, error_type: type[FfngenError]) -> Model:
-    """``data`` as a pydantic model, or the first fault as one line that names the field."""
+def validate(
+    model: type[Model],
+    data: dict[str, Any],
+    where: str | Path | Callable[[str], str | Path],
+    error_type: type[FfngenError],
+) -> Model:
+    """``data`` as a pydantic model, or the first fault as one line that names the field.
+
+    :param where: the file that the data came from, or a function that tells where a field came from.
+    """
     try:
         return model.model_validate(data)
     except ValidationError as error:
         faults = error.errors()
         first = faults[0]
         field = ".".join(str(part) for part in first["loc"])
+        place = where(str(first["loc"][0]) if first["loc"] else "") if callable(where) else where
         message = first["msg"].removeprefix("Value error, ")
         if first["type"] == "extra_forbidden":
             known = ", ".join(sorted(model.model_fields))
             raise error_type(
-                f"unknown field {field!r}", where=where, mend=f"known fields are {known}" if "." not in field else None
+                f"unknown field {field[:80]!r}",
+                where=place,
+                mend=f"known fields are {known}" if "." not in field else None,
             ) from None
-        value = "" if first["type"] in ("missing", "value_error") else f" (got {str(first['input'])[:60]!r})"
+        value = "" if first["type"] in ("missing", "value_error") else f" (got {_shown(first['input'])})"
         more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
-        raise error_type(f"field {field!r}: {message}{value}{more}", where=where) from None
+        # A fault between fields has no field of its own.
+        subject = f"field {field[:80]!r}: " if field else ""
+        raise error_type(f"{subject}{message}{value}{more}", where=place) from None
+
+
+def _shown(value: Any) -> str:
+    try:
+        return repr(str(value)[:60])
+    except ValueError:  # Python does not write out numbers of thousands of digits
+        return "a huge number"

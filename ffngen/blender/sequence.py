@@ -32,6 +32,7 @@ def render_sequence(scene: BlenderScene, folder: Path, blend: str | None) -> Ite
     def crop_of(vertices: NDArray[np.float32], margin: int) -> Crop:
         return crop_around(request.camera, vertices, margin)
 
+    # All truth first: Blender keeps one scene's Cycles session warm, and setting up colour anew costs seconds.
     for i in range(count):
         crop, path = crop_of(facial[i], TRUTH_MARGIN), RawPass.TRUTH.path(folder, i)
         if not crop.is_empty:
@@ -39,6 +40,7 @@ def render_sequence(scene: BlenderScene, folder: Path, blend: str | None) -> Ite
             facial_next, head_next = (facial[i + 1], head[i]) if i + 1 < count else (facial[i], facial[i])
             scene.render_truth(facial[i], facial_next, head_next, crop, path)
         yield _record(RawPass.TRUTH, i, crop)
+    for i in range(count):
         crop, path = crop_of(facial[i], COLOUR_MARGIN), RawPass.FACIAL_COLOUR.path(folder, i)
         if not crop.is_empty:
             scene.render_colour(facial[i], crop, seeds[i], path)

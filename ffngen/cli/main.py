@@ -18,6 +18,18 @@ _COMMANDS = {
 }
 
 
+#: What a shell reports of a command that Ctrl-C ended.
+INTERRUPTED = 130
+
+#: A group without a command shows its help; Click 8.1 does so by itself.
+_HELP_INSTEAD: Any = getattr(click.exceptions, "NoArgsIsHelpError", ())
+
+
+def _fault(text: str, code: int = 2) -> int:
+    click.echo(f"ffngen: {' '.join(text.split())}", err=True)
+    return code
+
+
 class _LazyGroup(click.Group):
     """A group whose commands live in modules of the same name, and whose faults are one line."""
 
@@ -34,12 +46,24 @@ class _LazyGroup(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl(list(_COMMANDS.items()))
 
-    def invoke(self, ctx: click.Context) -> Any:
+    def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:  # type: ignore[override]
+        if not standalone_mode:
+            return super().main(*args, standalone_mode=False, **extra)
         try:
-            return super().invoke(ctx)
+            code = super().main(*args, standalone_mode=False, **extra)
+        except _HELP_INSTEAD as error:
+            error.show()
+            code = error.exit_code
+        except click.Abort:
+            code = _fault("stopped", INTERRUPTED)
+        except click.ClickException as error:
+            code = _fault(error.format_message())
         except FfngenError as error:
-            click.echo(f"ffngen: {error}", err=True)
-            ctx.exit(2)
+            code = _fault(str(error))
+        except OSError as error:
+            # A disk or a network share that fails under us; nobody mends that by reading a traceback.
+            code = _fault(str(FfngenError(error.strerror or str(error), where=error.filename)))
+        raise SystemExit(code if isinstance(code, int) else 0)
 
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})

@@ -11,14 +11,11 @@ from typing import Any
 
 import click
 
+from ffngen.cli.main import INTERRUPTED
 from ffngen.cli.render_report import RenderReporter, describe_plan
 from ffngen.dataset.context import open_context
-from ffngen.dataset.dataset_file import check_folder
 from ffngen.dataset.render import open_run, render_dataset
 from ffngen.job import load_job
-
-#: What a shell reports of a command that Ctrl-C ended.
-_INTERRUPTED = 130
 
 
 def _several(kind: type[int] | type[str]) -> Callable[[click.Context, click.Parameter, str | None], Any]:
@@ -97,11 +94,10 @@ def command(
     Exits with 1 when a sequence failed, with 2 when the input is at fault.
     """
     job = load_job(job_file, {name: value for name, value in fields.items() if value is not None})
-    reporter = RenderReporter(quiet=as_json)
+    reporter = RenderReporter(quiet=as_json, device_asked_for=job.device)
     context = open_context(job, progress=reporter.say)
     if dry_run:
-        check_folder(job.out, context, overwrite=overwrite)
-        describe_plan(context.job, open_run(context), as_json=as_json, overwrite=overwrite)
+        describe_plan(job, open_run(context, overwrite=overwrite), as_json=as_json)
         return
     if save_blend is not None and not save_blend.absolute().parent.is_dir():
         raise click.BadParameter(f"there is no folder {save_blend.parent}", param_hint="--save-blend")
@@ -111,8 +107,8 @@ def command(
             for run, event in states:
                 reporter.update(run, event)
     except KeyboardInterrupt:
-        click.echo("stopped; run the same command again to go on", err=True)
-        raise SystemExit(_INTERRUPTED) from None
+        click.echo("ffngen: stopped; run the same command again to go on", err=True)
+        raise SystemExit(INTERRUPTED) from None
     summary = reporter.summary(job, time.monotonic() - start)
     if as_json:
         click.echo(json.dumps(summary, indent=1))

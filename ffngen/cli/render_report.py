@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shlex
 import time
 from types import TracebackType
 from typing import Any
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from ffngen.cli.progress import make_progress
@@ -23,8 +25,9 @@ from ffngen.render.request import RawPass
 class RenderReporter:
     """Shows a run as it goes on."""
 
-    def __init__(self, *, quiet: bool) -> None:
+    def __init__(self, *, quiet: bool, device_asked_for: str) -> None:
         self._quiet = quiet
+        self._device_asked_for = device_asked_for
         self._progress = make_progress(quiet=quiet)
         self._task = self._progress.add_task("rendering", total=None, note="")
         self._frames: dict[str, int] = {}
@@ -36,7 +39,7 @@ class RenderReporter:
     def say(self, text: str) -> None:
         """One line on standard error."""
         if not self._quiet:
-            self._progress.console.print(text, highlight=False)
+            self._progress.console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     def __enter__(self) -> RenderReporter:
         self._progress.start()
@@ -57,8 +60,9 @@ class RenderReporter:
         if run.layout is not None and not self._told_layout:
             self._told_layout = True
             layout = run.layout
+            fallback = " (no GPU was found)" if self._device_asked_for == "auto" and not layout.device.gpus else ""
             self.say(
-                f"Blender {layout.device.blender} on {layout.device.kind}: "
+                f"Blender {layout.device.blender} on {layout.device.kind}{fallback}: "
                 f"{layout.workers} process{'es' if layout.workers > 1 else ''}, {layout.threads} threads each"
             )
         if event is None:
@@ -69,10 +73,10 @@ class RenderReporter:
                 self._frames[event.name] = self._frames.get(event.name, 0) + 1
         elif event.kind == "retry":
             self._frames[event.name] = 0
-            self.say(f"[yellow]again[/yellow] {event.name}: {event.reason}")
+            self.say(f"again {event.name}: {event.reason}")
         elif event.kind == "failed":
             self._frames[event.name] = 0
-            self.say(f"[red]failed[/red] {event.name}: {event.reason}")
+            self.say(f"failed {event.name}: {event.reason}")
         self._show_counts(run)
 
     def _show_counts(self, run: RenderRun) -> None:
@@ -106,23 +110,23 @@ class RenderReporter:
 
     def show(self, summary: dict[str, Any]) -> None:
         """The result as a table."""
-        table = Table(show_header=False, box=None)
-        table.add_row("dataset", summary["out"])
-        table.add_row("sequences", f"{summary['complete']} of {summary['sequences']} complete")
+        rows = [("dataset", summary["out"])]
+        rows.append(("sequences", f"{summary['complete']} of {summary['sequences']} complete"))
         if summary["rendered"]:
-            table.add_row("rendered", f"{summary['rendered']} sequences, {summary['pairs']} pairs")
-            table.add_row("time", f"{summary['seconds']:.0f} s, {summary['pairs_per_minute']:.1f} pairs per minute")
+            rows.append(("rendered", f"{summary['rendered']} sequences, {summary['pairs']} pairs"))
+            rows.append(("time", f"{summary['seconds']:.0f} s, {summary['pairs_per_minute']:.1f} pairs per minute"))
         if summary["failed"]:
-            table.add_row("failed", f"{len(summary['failed'])}; see {summary['out']}/logs")
+            rows.append(("failed", f"{len(summary['failed'])}; see {summary['out']}/logs"))
         if summary["contact_sheets"]:
-            table.add_row("look at", summary["contact_sheets"][0])
-        table.add_row("check with", f"ffngen verify {summary['out']}")
-        Console(soft_wrap=True).print(table)
+            rows.append(("look at", summary["contact_sheets"][0]))
+        rows.append(("check with", f"ffngen verify {summary['out']}"))
+        for name, value in rows:
+            click.echo(f"{name:>11}  {value}")
 
 
-def describe_plan(job: Job, run: RenderRun, *, as_json: bool, overwrite: bool) -> None:
+def describe_plan(job: Job, run: RenderRun, *, as_json: bool) -> None:
     """Print what would be rendered."""
-    missing = run.plans if overwrite else run.missing
+    missing = run.missing
     disk = sum(estimate_bytes(job, plan) for plan in missing)
     core_seconds = sum(estimate_core_seconds(job, plan) for plan in missing)
     data = {

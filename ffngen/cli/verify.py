@@ -7,10 +7,11 @@ from pathlib import Path
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from ffngen.cli.progress import make_progress
-from ffngen.dataset.report import ErrorSummary, VerifyReport
+from ffngen.dataset.report import VerifyReport
 from ffngen.dataset.verify import verify_dataset
 
 
@@ -49,31 +50,26 @@ def command(dataset: Path, sample: int | None, seed: int, as_json: bool) -> None
         raise SystemExit(1)
 
 
-def _cells(errors: ErrorSummary) -> list[str]:
-    return [f"{errors.mean:.1e}", f"{errors.p99:.1e}", f"{errors.max:.1e}"]
-
-
 def _show(report: VerifyReport) -> None:
-    console = Console()
-    table = Table(title=f"{report.root}: {report.sequences} sequences, {report.pairs} pairs", title_justify="left")
-    table.add_column("sequence")
-    for name in ("facial flow, px", "head flow, px"):
-        table.add_column(f"{name}\nmean", justify="right")
-        table.add_column("\np99", justify="right")
-        table.add_column("\nmax", justify="right")
-    table.add_column("depth, m\np99", justify="right")
-    table.add_column("mask\ndiffers, px", justify="right")
+    console = Console(soft_wrap=True)
+    table = Table("sequence", box=None, pad_edge=False)
+    for name in ("facial flow\np99 px", "\nmax px", "head flow\np99 px", "\nmax px", "depth\np99 m", "mask\noff, px"):
+        table.add_column(name, justify="right")
     table.add_column("silhouette\nshare, max px", justify="right")
     for truth in report.truths:
+        silhouette = max(truth.facial_silhouette.max, truth.head_silhouette.max)
         table.add_row(
-            truth.sequence,
-            *_cells(truth.facial_flow),
-            *_cells(truth.head_flow),
+            truth.sequence.rpartition("/")[2],
+            f"{truth.facial_flow.p99:.1e}",
+            f"{truth.facial_flow.max:.1e}",
+            f"{truth.head_flow.p99:.1e}",
+            f"{truth.head_flow.max:.1e}",
             f"{truth.depth.p99:.1e}",
             str(truth.mask_disagreement),
-            f"{truth.silhouette_fraction:.1%}, {max(truth.facial_silhouette.max, truth.head_silhouette.max):.2g}",
+            f"{truth.silhouette_fraction:.1%}, {silhouette:.1g}",
         )
+    console.print(f"{report.root}: {report.sequences} sequences, {report.pairs} pairs", highlight=False)
     console.print(table)
     for failure in report.failures:
-        console.print(f"[red]FAILED[/red] {failure}", soft_wrap=True, highlight=False)
+        console.print(f"[red]FAILED[/red] {failure}", highlight=False)
     console.print("[green]passed[/green]" if report.passed else "[red]failed[/red]")

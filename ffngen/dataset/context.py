@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -14,9 +14,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ffngen.appearance.folders import image_files
 from ffngen.appearance.skin import generate_texture
 from ffngen.atomic import sha256_file
+from ffngen.dataset.user_images import check_images
 from ffngen.head.load import OPEN, load_head
 from ffngen.head.model import HeadModel
 from ffngen.head.open_head import ensure_built
@@ -37,12 +37,16 @@ _REGION_MATERIALS = (
 
 @dataclass(frozen=True)
 class JobContext:
-    """Everything that is read once for a job."""
+    """Everything that is read once for a job.
+
+    :param inputs: sha256 of each part of the job that lies in files of the user's; None for the parts that do not.
+    """
 
     job: Job
     model: HeadModel
     preset: ScenePreset
     source: ParameterSource
+    inputs: Mapping[str, str | None]
 
     @cached_property
     def face_materials(self) -> NDArray[np.uint8]:
@@ -86,12 +90,11 @@ class JobContext:
 
     def content(self) -> dict[str, Any]:
         """What decides every byte of a sequence, JSON-ready."""
-        expressions = self.job.expressions
         return {
             "job": self.job.content(),
             "scene_preset": self.preset.model_dump(mode="json"),
             "model": self.model.digest,
-            "expressions": sha256_file(expressions) if expressions is not None else None,
+            **self.inputs,
         }
 
     @cached_property
@@ -107,13 +110,30 @@ def open_context(job: Job, progress: Callable[[str], None] | None = None) -> Job
     :raises FfngenError: the first fault, as one line.
     """
     preset = load_preset(job.scene)
-    for folder, word, purpose in ((job.textures, "generated", "textures"), (job.backgrounds, "hdri", "backgrounds")):
-        if folder != word:
-            image_files(folder, purpose)
+    textures = check_images(job.textures, "textures") if job.textures != "generated" else None
+    backgrounds = check_images(job.backgrounds, "backgrounds") if job.backgrounds != "hdri" else None
     if job.head == OPEN:
         ensure_built(progress)
     model = load_head(job.head if job.head == OPEN else Path(job.head), family=job.head_family)
-    return JobContext(job, model, preset, parameter_source(job, model))
+    source = parameter_source(job, model)
+    inputs = {
+        "parameters": _digest_of_sets(source) if job.params != "sample" else None,
+        "expressions": sha256_file(job.expressions) if job.expressions is not None else None,
+        "textures": textures,
+        "backgrounds": backgrounds,
+    }
+    return JobContext(job, model, preset, source, inputs)
+
+
+def _digest_of_sets(source: ParameterSource) -> str:
+    """sha256 of given parameter sets, in their order: a sequence is named by its place among them."""
+    digest = hashlib.sha256()
+    for index in range(len(source)):
+        one = source.parameters(index)
+        digest.update(f"{one.family}\0{one.identity}\0{one.emotion}\0".encode())
+        for array in (one.betas, one.expression, one.pose):
+            digest.update(array.tobytes())
+    return digest.hexdigest()
 
 
 def encode_fast_png(image: NDArray[np.uint8]) -> bytes:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ffngen.atomic import read_bounded, write_atomic
 from ffngen.dataset.context import JobContext
@@ -16,22 +18,38 @@ from ffngen.errors import DatasetError
 _MAX_BYTES = 4 << 20
 _OVERWRITE = "give another --out, or --overwrite to delete what is there"
 
+#: What of a job's content stands outside its fields, as words.
+_PARTS = {
+    "model": "the head model",
+    "scene_preset": "the scene preset",
+    "expressions": "the file of expressions",
+    "parameters": "the folder of parameters",
+    "textures": "the folder of textures",
+    "backgrounds": "the folder of backgrounds",
+}
 
-def claim_folder(root: Path, context: JobContext, *, overwrite: bool) -> None:
-    """Make ``root`` the dataset of this job, or check that it already is.
 
-    The same job goes on where it was left; it may have grown (more identities, more lengths). Any
-    other job is refused, and so is a folder with other files in it.
+class _DatasetRecord(BaseModel):
+    """What is read back of ``dataset.json``; the rest of it is :meth:`JobContext.content`, to be compared."""
 
-    :raises DatasetError: the folder belongs to something else, or cannot be written.
+    model_config = ConfigDict(extra="allow", strict=True)
+
+    format_version: Literal[1] = FORMAT_VERSION
+    digest: str
+    identities: int
+    n_frames: list[int]
+    job: dict[str, Any]
+
+
+def claim_folder(root: Path, context: JobContext, scratch: Path, *, overwrite: bool) -> None:
+    """Make a folder that :func:`check_folder` has passed this job's dataset.
+
+    :param scratch: a folder on the same file system to write ``dataset.json`` in first.
+    :param overwrite: delete the dataset that is there.
+    :raises DatasetError, OutOfSpaceError: it cannot be written.
     """
-    check_folder(root, context, overwrite=overwrite)
     if overwrite and (root / DATASET_FILE).exists():
         _clear(root)
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DatasetError(f"the folder cannot be made: {error.strerror}", where=root) from error
     job = context.job
     data = {
         "format_version": FORMAT_VERSION,
@@ -40,66 +58,86 @@ def claim_folder(root: Path, context: JobContext, *, overwrite: bool) -> None:
         "n_frames": sorted(job.n_frames),
         **context.content(),
     }
-    write_atomic(root / DATASET_FILE, (json.dumps(data, indent=1, sort_keys=True) + "\n").encode())
+    write_atomic(scratch / DATASET_FILE, (json.dumps(data, indent=1, sort_keys=True) + "\n").encode())
+    (scratch / DATASET_FILE).replace(root / DATASET_FILE)
 
 
 def check_folder(root: Path, context: JobContext, *, overwrite: bool) -> None:
-    """What :func:`claim_folder` refuses, without writing anything."""
-    if not root.exists():
-        return
-    if not root.is_dir():
-        raise DatasetError("is a file, not a folder", where=root, mend="give another --out")
+    """Check that a job's dataset may be written to ``root``; nothing is written.
+
+    A new or empty folder is free. The same job goes on where it was left; it may have grown (more
+    identities, more lengths). Any other job is refused, and so is a folder with other files in it.
+
+    :param overwrite: whether another job's dataset may be there.
+    :raises DatasetError: the folder belongs to something else, or cannot be read.
+    """
+    try:
+        if not root.exists():
+            return
+        if not root.is_dir():
+            raise DatasetError("is a file, not a folder", where=root, mend="give another --out")
+        there = {entry.name for entry in root.iterdir()}
+    except OSError as error:
+        raise DatasetError(f"the folder cannot be read: {error.strerror}", where=root) from error
     if not (root / DATASET_FILE).is_file():
-        # What a run that was killed before it wrote dataset.json can have left is its temporary file.
-        others = [entry.name for entry in root.iterdir() if not entry.name.startswith(f".{Path(DATASET_FILE).stem}.")]
+        # A run that was killed before it wrote dataset.json leaves its folder of unfinished work alone.
+        others = sorted(there - {PARTIAL_FOLDER})
         if others:
             raise DatasetError(
-                f"holds files and is no ffngen dataset (such as {sorted(others)[0]!r})",
+                f"holds files and is no ffngen dataset (such as {others[0]!r})",
                 where=root,
                 mend="give an empty or new folder with --out",
             )
-        return
-    if overwrite:
-        return
-    there = _read(root / DATASET_FILE)
-    if there.get("digest") != context.digest:
+    elif not overwrite:
+        _check_same_job(root, _read(root / DATASET_FILE), context)
+
+
+def _check_same_job(root: Path, there: _DatasetRecord, context: JobContext) -> None:
+    if there.digest != context.digest:
         difference = _difference(there, context.content())
         raise DatasetError(f"holds the dataset of another job ({difference})", where=root, mend=_OVERWRITE)
     job = context.job
-    lost = sorted(set(there.get("n_frames", [])) - set(job.n_frames))
+    lost = sorted(set(there.n_frames) - set(job.n_frames))
     if lost:
         raise DatasetError(f"holds sequences of n = {lost[0]}, which this job lacks", where=root, mend=_OVERWRITE)
-    if job.identities < there.get("identities", 0):
+    if job.identities < there.identities:
         raise DatasetError(
-            f"holds {there['identities']} identities, and this job has {job.identities}", where=root, mend=_OVERWRITE
+            f"holds {there.identities} identities, and this job has {job.identities}", where=root, mend=_OVERWRITE
         )
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> _DatasetRecord:
     try:
-        data = json.loads(read_bounded(path, _MAX_BYTES))
-    except (ValueError, RecursionError) as error:
-        raise DatasetError("is damaged", where=path, mend=_OVERWRITE) from error
-    if not isinstance(data, dict):
-        raise DatasetError("is damaged", where=path, mend=_OVERWRITE)
-    return data
+        return _DatasetRecord.model_validate_json(read_bounded(path, _MAX_BYTES))
+    except ValidationError as error:
+        field = ".".join(str(part) for part in error.errors()[0]["loc"])
+        raise DatasetError(f"is damaged{f' (field {field!r})' if field else ''}", where=path, mend=_OVERWRITE) from None
 
 
-def _difference(there: dict[str, Any], here: dict[str, Any]) -> str:
+def _difference(there: _DatasetRecord, here: dict[str, Any]) -> str:
     """The first field that differs, as words."""
     for field, value in here["job"].items():
-        old = there.get("job", {}).get(field)
+        old = there.job.get(field)
         if old != value:
-            return f"{field} is {json.dumps(old)} there and {json.dumps(value)} here"
-    for part, name in (("model", "the head model"), ("scene_preset", "the scene preset"), ("expressions", "the file")):
-        if there.get(part) != here[part]:
+            return f"{field} is {_shortened(old)} there and {_shortened(value)} here"
+    others = there.model_extra or {}
+    for part, name in _PARTS.items():
+        if others.get(part) != here[part]:
             return f"{name} has changed"
     return "its record differs"
 
 
+def _shortened(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
 def _clear(root: Path) -> None:
-    """Delete a dataset's own files, and nothing else that lies there; ``dataset.json`` goes last."""
-    folders = {Path(output.value).parts[0] for output in Output} | {METADATA_FOLDER, LOGS_FOLDER, PARTIAL_FOLDER}
+    """Delete a dataset's own files, and nothing else that lies there; ``dataset.json`` goes last.
+
+    Unfinished work stays: some of it is the caller's own.
+    """
+    folders = {Path(output.value).parts[0] for output in Output} | {METADATA_FOLDER, LOGS_FOLDER}
     for name in sorted(folders):
         shutil.rmtree(root / name, ignore_errors=True)
     for name in (MANIFEST_FILE, DATASET_FILE):

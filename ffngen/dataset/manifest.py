@@ -55,15 +55,19 @@ class SequenceRow:
         return SequenceKey(self.split, self.emotion, self.sequence)
 
 
-def build_manifest(root: str | Path) -> list[SequenceRow]:
+def build_manifest(root: str | Path, *, scratch: Path | None = None) -> list[SequenceRow]:
     """Read the metadata of every complete sequence and write the manifest, sorted by split, emotion and sequence.
 
+    :param scratch: a folder on the same file system to write it in first, where what a killed run leaves is cleared
+        away; the root itself when absent.
     :raises DatasetError: the folder is no dataset, or a metadata file is damaged.
     """
     root = Path(root)
     require_dataset(root)
     rows = [manifest_row(read_sequence(root, key)) for key in complete_sequences(root)]
-    write_atomic(root / MANIFEST_FILE, _encode(rows))
+    write_atomic((scratch or root) / MANIFEST_FILE, _encode(rows))
+    if scratch is not None:
+        (scratch / MANIFEST_FILE).replace(root / MANIFEST_FILE)
     return rows
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ffngen.dataset.context import JobContext
-from ffngen.dataset.dataset_file import claim_folder
+from ffngen.dataset.dataset_file import check_folder, claim_folder
+from ffngen.dataset.layout import LOGS_FOLDER
 from ffngen.dataset.manifest import build_manifest
 from ffngen.dataset.plan import SequencePlan, is_complete, plan_sequences
 from ffngen.dataset.run_folder import run_folder
@@ -34,11 +35,16 @@ class RenderRun:
     layout: Layout | None = None
 
 
-def open_run(context: JobContext) -> RenderRun:
-    """Plan a run: which sequences the job has, and which are missing in its folder."""
-    plans = plan_sequences(context.job, context.source)
+def open_run(context: JobContext, *, overwrite: bool = False) -> RenderRun:
+    """Plan a run, without writing anything: which sequences the job has, and which are missing in its folder.
+
+    :param overwrite: what is there does not count.
+    :raises DatasetError: the folder belongs to another job.
+    """
     root = context.job.out
-    return RenderRun(plans, [plan for plan in plans if not is_complete(root, plan)])
+    check_folder(root, context, overwrite=overwrite)
+    plans = plan_sequences(context.job, context.source)
+    return RenderRun(plans, [plan for plan in plans if overwrite or not is_complete(root, plan)])
 
 
 def render_dataset(
@@ -55,8 +61,7 @@ def render_dataset(
     :raises OutOfSpaceError, JobError, MissingPackageError: nothing could go on.
     """
     job, root = context.job, context.job.out
-    claim_folder(root, context, overwrite=overwrite)
-    run = open_run(context)
+    run = open_run(context, overwrite=overwrite)
     yield run, None
     with run_folder(root) as folder:
         works = [
@@ -72,11 +77,16 @@ def render_dataset(
         )
         with closing(pool.run(works)) as events:
             for event in events:
-                run.layout = pool.layout
+                if event.kind == "ready":
+                    # Not before: where Blender cannot start, the folder stays as it was.
+                    claim_folder(root, context, folder, overwrite=overwrite)
+                    run.layout = pool.layout
                 if event.kind == "done":
                     run.done.append(event.name)
                 elif event.kind == "failed":
                     run.failed[event.name] = event.reason or ""
                 yield run, event
-    build_manifest(root)
+        with suppress(OSError):  # where this run's sequences were the last that had failed
+            (root / LOGS_FOLDER).rmdir()
+        build_manifest(root, scratch=folder)
     yield run, None

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ffngen.dataset.layout import PARTIAL_FOLDER
+from ffngen.errors import DatasetError
 
 
 def _started(pid: int) -> str | None:
@@ -35,22 +36,32 @@ def _host() -> str:
     return re.sub(r"[^A-Za-z0-9-]", "-", socket.gethostname())
 
 
-@contextlib.contextmanager
-def run_folder(root: Path) -> Iterator[Path]:
-    """A folder below ``.partial`` for this run alone, removed at the end.
-
-    Folders of this machine's runs that were killed are removed first. Runs on other machines that
-    share the dataset are left alone.
-    """
-    partial = root / PARTIAL_FOLDER
-    partial.mkdir(exist_ok=True)
+def _clear_dead(partial: Path) -> None:
     for entry in partial.iterdir():
         host, _, rest = entry.name.partition("~")
         pid, _, started = rest.partition("~")
         if host == _host() and (not pid.isdigit() or _started(int(pid)) != started):
             shutil.rmtree(entry, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def run_folder(root: Path) -> Iterator[Path]:
+    """A folder below ``.partial`` for this run alone, removed at the end, with ``root`` where that is new and empty.
+
+    Folders of this machine's runs that were killed are removed first. Runs on other machines that
+    share the dataset are left alone.
+
+    :raises DatasetError: the folder cannot be made.
+    """
+    is_new = not root.exists()
+    partial = root / PARTIAL_FOLDER
     folder = partial / f"{_host()}~{os.getpid()}~{_started(os.getpid())}"
-    folder.mkdir(exist_ok=True)
+    try:
+        # First, so that another run that ends just now does not find the folder of folders empty and remove it.
+        folder.mkdir(parents=True, exist_ok=True)
+        _clear_dead(partial)
+    except OSError as error:
+        raise DatasetError(f"the folder cannot be used: {error.strerror}", where=partial) from error
     try:
         yield folder
     finally:
@@ -58,3 +69,5 @@ def run_folder(root: Path) -> Iterator[Path]:
         # Another run may still be at work there.
         with contextlib.suppress(OSError):
             partial.rmdir()
+            if is_new:
+                root.rmdir()

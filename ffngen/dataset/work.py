@@ -150,7 +150,9 @@ class SequenceWork:
         chatter = log.read_bytes()[-_LOG_TAIL:].decode(errors="replace") if log.is_file() else ""
         folder = self._root / LOGS_FOLDER
         folder.mkdir(exist_ok=True)
-        write_atomic(folder / f"{self.name}.log", f"{self._plan.layout.key}\n{reason}\n\n{chatter}".encode())
+        written = self._folder.with_name(f"{self.name}.log")
+        write_atomic(written, f"{self._plan.layout.key}\n{reason}\n\n{chatter}".encode())
+        written.replace(folder / written.name)
 
     def _path(self, output: Output, number: int) -> Path:
         return self._folder / self._plan.layout.file(output, number)

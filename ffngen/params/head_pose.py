@@ -56,7 +56,8 @@ def sample_pose(limits: HeadPoseRange, rng: np.random.Generator) -> NDArray[np.f
         for limit, deviate in zip((limits.yaw, limits.pitch, limits.roll), _deviates(rng, 3), strict=True)
     )
     head = Rotation.from_euler("YXZ", [yaw, pitch, roll]).as_rotvec()
-    neck_share = rng.uniform(0.25, 0.75)
+    # The neck does most of it: the trunk follows a little, and the neck's lower end stays about where it is.
+    neck_share = rng.uniform(0.6, 0.9)
     across, down = limits.gaze * _deviates(rng, 2)
     inwards = rng.uniform(0, limits.vergence)
     jaw = rng.uniform(0, limits.jaw)

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ffngen.errors import FfngenError, OutOfSpaceError, RenderError
-from ffngen.render.process import Device, RenderedFrame, RenderProcess
+from ffngen.render.process import Device, RenderedFrame, RenderProcess, RenderProcessDied
 
 #: The first attempt and two more.
 ATTEMPTS = 3
@@ -57,10 +57,13 @@ class SequenceWork(Protocol):
 
 @dataclass(frozen=True)
 class Event:
-    """What happened: ``started``, ``frame``, ``retry``, ``done`` or ``failed``."""
+    """What happened: ``ready``, then ``started``, ``frame``, ``retry``, ``done`` or ``failed`` of a sequence.
+
+    The layout is known when the pool is ready; no sequence is begun before that event has been dealt with.
+    """
 
     kind: str
-    name: str
+    name: str = ""
     frame: RenderedFrame | None = None
     reason: str | None = None
 
@@ -129,6 +132,7 @@ class RenderPool:
                     self.layout = choose_layout(
                         message, workers=self._workers, threads=self._threads, sequences=len(works)
                     )
+                    yield Event("ready")
                     self._layout_known.set()
                     threads += [self._start_feeder(i) for i in range(1, self.layout.workers)]
                     running += self.layout.workers - 1
@@ -159,7 +163,7 @@ class RenderPool:
         try:
             with ThreadPoolExecutor(max_workers=1) as helper:
                 prepared = self._next(helper)
-                device = process.start()
+                device = self._start(process)
                 if index == 0:
                     self._messages.put(device)
                     self._layout_known.wait()
@@ -174,6 +178,16 @@ class RenderPool:
         finally:
             process.stop()
             self._messages.put(None)
+
+    def _start(self, process: RenderProcess) -> Device:
+        """Start a process, again where it dies before it is ready."""
+        for _ in range(ATTEMPTS - 1):
+            try:
+                return process.start()
+            except RenderProcessDied:
+                if self._stop.is_set():
+                    raise
+        return process.start()
 
     def _log(self, index: int) -> Path:
         return self._scratch / f"render-process-{index}.log"

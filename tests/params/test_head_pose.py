@@ -46,9 +46,9 @@ def test_neck_and_global_share_one_axis(poses: np.ndarray) -> None:
     whole = head_rotation(poses).as_rotvec()
     np.testing.assert_allclose(poses[:, 0:3] + poses[:, 3:6], whole, atol=1e-12)
     share = np.linalg.norm(poses[:, 3:6], axis=1) / np.linalg.norm(whole, axis=1)
-    assert share.min() >= 0.25 - 1e-12
-    assert share.max() <= 0.75 + 1e-12
-    assert share.std() > 0.1
+    assert share.min() >= 0.6 - 1e-12
+    assert share.max() <= 0.9 + 1e-12
+    assert share.std() > 0.05
 
 
 def test_signs() -> None:
