@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
+from typing import Any
 
 import imageio.v3 as iio
 import numpy as np
@@ -86,7 +87,7 @@ def encode_png(image: Rgb) -> bytes:
     return _encode(image, ".png", compress_level=4)
 
 
-def _encode(image: Rgb, extension: str, **options: int) -> bytes:
+def _encode(image: Rgb, extension: str, **options: Any) -> bytes:
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
         raise ValueError(f"an image is (H, W, 3) uint8, not {image.shape} {image.dtype}")
     encoded: bytes = iio.imwrite("<bytes>", image, extension=extension, plugin="pillow", **options)

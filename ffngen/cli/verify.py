@@ -6,12 +6,9 @@ import json
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from ffngen.cli.progress import make_progress
-from ffngen.dataset.report import VerifyReport
+from ffngen.dataset.report import SequenceTruth, VerifyReport
 from ffngen.dataset.verify import verify_dataset
 
 
@@ -50,26 +47,32 @@ def command(dataset: Path, sample: int | None, seed: int, as_json: bool) -> None
         raise SystemExit(1)
 
 
+_HEADER = ("sequence", "facial flow", "head flow", "depth", "mask", "outline")
+_UNITS = ("", "p99, max px", "p99, max px", "p99 m", "off px", "share, max px")
+
+
 def _show(report: VerifyReport) -> None:
-    console = Console(soft_wrap=True)
-    table = Table("sequence", box=None, pad_edge=False)
-    for name in ("facial flow\np99 px", "\nmax px", "head flow\np99 px", "\nmax px", "depth\np99 m", "mask\noff, px"):
-        table.add_column(name, justify="right")
-    table.add_column("silhouette\nshare, max px", justify="right")
-    for truth in report.truths:
-        silhouette = max(truth.facial_silhouette.max, truth.head_silhouette.max)
-        table.add_row(
-            truth.sequence.rpartition("/")[2],
-            f"{truth.facial_flow.p99:.1e}",
-            f"{truth.facial_flow.max:.1e}",
-            f"{truth.head_flow.p99:.1e}",
-            f"{truth.head_flow.max:.1e}",
-            f"{truth.depth.p99:.1e}",
-            str(truth.mask_disagreement),
-            f"{truth.silhouette_fraction:.1%}, {silhouette:.1g}",
+    click.echo(f"{report.root}: {report.sequences} sequences, {report.pairs} pairs")
+    rows = [_HEADER, _UNITS, *(_row(truth) for truth in report.truths)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADER))]
+    for row in rows if report.truths else []:
+        first, *others = (
+            f"{cell:<{width}}" if column == 0 else f"{cell:>{width}}"
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
         )
-    console.print(f"{report.root}: {report.sequences} sequences, {report.pairs} pairs", highlight=False)
-    console.print(table)
+        click.echo("  ".join([first, *others]))
     for failure in report.failures:
-        console.print(f"[red]FAILED[/red] {failure}", highlight=False)
-    console.print("[green]passed[/green]" if report.passed else "[red]failed[/red]")
+        click.echo(click.style("FAILED", fg="red") + f" {failure}")
+    click.echo(click.style("passed", fg="green") if report.passed else click.style("failed", fg="red"))
+
+
+def _row(truth: SequenceTruth) -> tuple[str, ...]:
+    outline = max(truth.facial_silhouette.max, truth.head_silhouette.max)
+    return (
+        truth.sequence.rpartition("/")[2],
+        f"{truth.facial_flow.p99:.1e} {truth.facial_flow.max:.1e}",
+        f"{truth.head_flow.p99:.1e} {truth.head_flow.max:.1e}",
+        f"{truth.depth.p99:.1e}",
+        str(truth.mask_disagreement),
+        f"{truth.silhouette_fraction:.1%} {outline:.2g}",
+    )
