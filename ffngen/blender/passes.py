@@ -37,6 +37,8 @@ def _multilayer_exr(scene: Any, depth: str) -> None:
     settings = scene.render.image_settings
     if hasattr(settings, "media_type"):  # Blender 5.0 and later
         settings.media_type = "MULTI_LAYER_IMAGE"
+        # One part, as before 5.0: 5.0.1 cannot write several where pixels are not square (conflicting headers).
+        settings.use_exr_interleave = True
     settings.file_format = "OPEN_EXR_MULTILAYER"
     settings.color_depth = depth
     settings.exr_codec = "NONE"

@@ -1,7 +1,7 @@
 """The Blender objects of a render process, made once and updated from sequence to sequence.
 
 Two Blender scenes share the head: ``colour`` (lights, world, materials) and ``truth`` (one sample,
-a flat material that carries motion flags). Each keeps its own Cycles session warm.
+a flat material that carries motion flags). Blender keeps the Cycles session of the one rendered last.
 """
 
 from __future__ import annotations

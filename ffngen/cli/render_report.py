@@ -10,7 +10,6 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from ffngen.cli.progress import make_progress
@@ -119,7 +118,7 @@ class RenderReporter:
             rows.append(("failed", f"{len(summary['failed'])}; see {summary['out']}/logs"))
         if summary["contact_sheets"]:
             rows.append(("look at", summary["contact_sheets"][0]))
-        rows.append(("check with", f"ffngen verify {summary['out']}"))
+        rows.append(("check with", f"ffngen verify {shlex.quote(summary['out'])}"))
         for name, value in rows:
             click.echo(f"{name:>11}  {value}")
 

@@ -116,6 +116,9 @@ def open_context(job: Job, progress: Callable[[str], None] | None = None) -> Job
         ensure_built(progress)
     model = load_head(job.head if job.head == OPEN else Path(job.head), family=job.head_family)
     source = parameter_source(job, model)
+    # One set of each emotion that is asked for: what cannot be sampled is found now.
+    for index in range(min(len(source), len(job.emotions or ()))):
+        source.parameters(index)
     inputs = {
         "parameters": _digest_of_sets(source) if job.params != "sample" else None,
         "expressions": sha256_file(job.expressions) if job.expressions is not None else None,

@@ -98,7 +98,7 @@ class SequenceMetadata(_Model):
         try:
             camera = Camera.from_json(self.camera)
             SequenceKey(self.split, self.emotion, self.sequence)
-        except FfngenError as error:
+        except (FfngenError, OverflowError) as error:
             raise ValueError(str(error)) from error
         if camera.width * camera.height > MAX_PIXELS:
             raise ValueError(f"a camera of {camera.width} x {camera.height} pixels is too large")

@@ -19,14 +19,16 @@ def _started(pid: int) -> str | None:
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
+        if Path("/proc/self/stat").exists():
+            return None
         # Without /proc a process can only be asked for.
         try:
             os.kill(pid, 0)
-        except ProcessLookupError:
+        except (ProcessLookupError, OverflowError):
             return None
         except PermissionError:
             return "0"
-        return None if Path("/proc/self/stat").exists() else "0"
+        return "0"
     # The fields after the name, which may itself hold spaces and parentheses; a zombie is dead.
     fields = stat.rpartition(")")[2].split()
     return None if fields[0] == "Z" else fields[19]
@@ -40,7 +42,7 @@ def _clear_dead(partial: Path) -> None:
     for entry in partial.iterdir():
         host, _, rest = entry.name.partition("~")
         pid, _, started = rest.partition("~")
-        if host == _host() and (not pid.isdigit() or _started(int(pid)) != started):
+        if host == _host() and (not pid.isdecimal() or _started(int(pid)) != started):
             shutil.rmtree(entry, ignore_errors=True)
 
 

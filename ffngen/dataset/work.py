@@ -30,7 +30,7 @@ from ffngen.dataset.metadata import (
     Versions,
     encode_metadata,
 )
-from ffngen.dataset.plan import SequencePlan
+from ffngen.dataset.plan import SequencePlan, is_complete
 from ffngen.errors import FfngenError
 from ffngen.flow.exr import write_depth_exr
 from ffngen.flow.files import write_flow
@@ -128,6 +128,10 @@ class SequenceWork:
         write_atomic(self._folder / layout.record(Record.VERTICES), encode_vertices(vertices))
         write_atomic(self._folder / layout.record(Record.CONTACT_SHEET), encode_png(self._sheet()))
         metadata = encode_metadata(self._metadata({str(path): self._entry(path) for path in layout.files()}))
+        if is_complete(self._root, self._plan):
+            # Another run has been at work on the same dataset; what it made is the same.
+            self.abandon()
+            return
         for folder in sequence_folders(layout.key):
             target = self._root / folder
             # Left behind by a run that was killed while it moved; without metadata it counts for nothing.

@@ -21,6 +21,9 @@ from ffngen.render.request import Crop, RawPass
 #: Blender needs about two seconds to start; a cold disk on a farm, or a GPU's first kernels, far more.
 START_TIMEOUT = 600.0
 
+#: What is started; its arguments and the messages to and from it are described there.
+COMMAND = (sys.executable, "-m", "ffngen.blender")
+
 
 class RenderProcessDied(RenderError):
     """The process ended, was killed, or fell silent; a new one may do better."""
@@ -76,7 +79,7 @@ class RenderProcess:
         self._pending = b""
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "ffngen.blender", *self._arguments, "--parent", str(os.getpid())],
+                [*COMMAND, *self._arguments, "--parent", str(os.getpid())],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -130,7 +133,11 @@ class RenderProcess:
                 raise self._died()
             self._pending += chunk
         line, _, self._pending = self._pending.partition(b"\n")
-        message: dict[str, Any] = json.loads(line)
+        try:
+            message: dict[str, Any] = json.loads(line)
+        except ValueError:
+            self.stop()
+            raise RenderProcessDied(f"the render process said {line[:80]!r} and was stopped") from None
         return message
 
     def _died(self) -> RenderProcessDied:

@@ -38,13 +38,9 @@ class Truth:
 
 
 def _channels(path: Path) -> dict[str, Float32]:
-    """All channels by their last two names (``Vector.X``): Blender 5 writes many parts, 4 one."""
+    """All channels by the last two of their names' parts: ``ViewLayer.Vector.X`` is ``Vector.X``."""
     with OpenEXR.File(str(path), separate_channels=True) as file:
-        return {
-            ".".join(name.split(".")[-2:]): np.asarray(channel.pixels)
-            for part in file.parts
-            for name, channel in part.channels.items()
-        }
+        return {".".join(name.split(".")[-2:]): np.asarray(channel.pixels) for name, channel in file.channels().items()}
 
 
 def read_truth(path: Path, crop: Crop, *, width: int, height: int, background_depth: float) -> Truth:

@@ -87,8 +87,10 @@ def fit_camera(
     target = (flat.min(axis=0) + flat.max(axis=0)) / 2
     nearest = float(flat[:, 2].max() - target[2])
     if focal_px is not None:
-        # In front of the nearest point the size is unbounded; 1000 m away every head is too small.
-        low, high = nearest + 1e-3, 1000.0
+        # In front of the nearest point the size is unbounded; far enough away every head is too small.
+        low = high = nearest + 1e-3
+        while _excess(_camera(target, high, focal_px, width, height), flat, framing) > 1:
+            low, high = high, 2 * high
         for _ in range(_BISECTIONS):
             middle = (low + high) / 2
             if _excess(_camera(target, middle, focal_px, width, height), flat, framing) > 1:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from ffngen.errors import InputFileError, JobError
 from ffngen.resources import resource
@@ -33,7 +33,7 @@ class _Strict(BaseModel):
 def _range(low: float, high: float) -> Any:
     """The type of a range whose ends lie in [low, high]."""
     end = Annotated[float, Field(ge=low, le=high)]
-    return Annotated[tuple[end, end], BeforeValidator(_as_range)]
+    return Annotated[tuple[end, end], BeforeValidator(_as_range), AfterValidator(_ordered)]
 
 
 class CameraPreset(_Strict):
@@ -51,9 +51,6 @@ class CameraPreset(_Strict):
     def _one_of_two(self) -> CameraPreset:
         if (self.focal_length_mm is None) == (self.distance is None):
             raise ValueError("give focal_length_mm or distance; the other follows from the fill")
-        for value in (self.focal_length_mm, self.distance, self.fill, self.offset_x, self.offset_y):
-            if value is not None:
-                _ordered(value)
         return self
 
 

@@ -1,0 +1,66 @@
+import pytest
+import torch
+
+from ffngen.models import fast_forward
+from ffngen.models.fast import HoistedGRU, needs_low_memory
+
+NAMES = ("raft", "gma", "skflow", "decflow")
+BOUND = 1e-4
+
+
+@pytest.mark.parametrize("low_memory", [False, True])
+@pytest.mark.parametrize("name", NAMES)
+def test_fast_is_plain(name: str, low_memory: bool, network_of, image_pair) -> None:
+    network, pair = network_of(name), image_pair(100, 125, 2)
+    with torch.no_grad():
+        plain = network(*pair, 5)
+        fast = fast_forward(network, *pair, 5, low_memory=low_memory)
+    assert len(fast.facial) == 1
+    assert plain.last.facial.abs().max() > 1
+    for flow, expected in zip(fast.last, plain.last, strict=True):
+        assert (flow is None) == (expected is None)
+        if flow is not None:
+            assert (flow - expected).abs().max() <= BOUND
+
+
+def test_every_iteration_is_plain(network_of, image_pair) -> None:
+    network, pair = network_of("decflow"), image_pair(64, 80)
+    with torch.no_grad():
+        plain = network(*pair, 4)
+        fast = fast_forward(network, *pair, 4, every_iteration=True)
+        facial = fast_forward(network, *pair, 4, facial_only=True)
+    assert len(fast.facial) == len(fast.head) == 4
+    for flow, expected in zip(fast.facial + fast.head, plain.facial + plain.head, strict=True):
+        assert (flow - expected).abs().max() <= BOUND
+    assert facial.head is None
+    assert (facial.facial[0] - plain.facial[-1]).abs().max() <= BOUND
+
+
+def test_gradients_are_plain(network_of, image_pair) -> None:
+    network, pair = network_of("decflow"), image_pair(64, 64)
+    parameters = [p for p in network.parameters() if p.requires_grad]
+
+    def gradients(flows) -> list[torch.Tensor]:
+        loss = sum(f.square().mean() + h.abs().mean() for f, h in zip(flows.facial, flows.head, strict=True))
+        return [g for g in torch.autograd.grad(loss, parameters, allow_unused=True) if g is not None]
+
+    plain = gradients(network(*pair, 3))
+    fast = gradients(fast_forward(network, *pair, 3, every_iteration=True, low_memory=False))
+    assert len(plain) == len(fast) > 100
+    for found, expected in zip(fast, plain, strict=True):
+        assert (found - expected).abs().max() <= 1e-4 + 1e-3 * expected.abs().max()
+
+
+def test_hoisted_gru_is_the_gru(network_of) -> None:
+    gru = network_of("gma").update_block.gru
+    generator = torch.Generator().manual_seed(0)
+    hidden, context, motion, shared = (torch.randn(2, 128, 6, 7, generator=generator) for _ in range(4))
+    with torch.no_grad():
+        expected = gru(hidden, torch.cat([context, motion, shared], 1))
+        found = HoistedGRU(gru, context)(hidden, torch.cat([motion, shared], 1))
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
+
+
+def test_memory_is_spared_above_a_size() -> None:
+    assert not needs_low_memory(torch.empty(1, 3, 480, 480, device="meta"))
+    assert needs_low_memory(torch.empty(1, 3, 1024, 1024, device="meta"))
