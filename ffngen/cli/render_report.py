@@ -29,7 +29,10 @@ class RenderReporter:
         self._device_asked_for = device_asked_for
         self._progress = make_progress(quiet=quiet)
         self._task = self._progress.add_task("rendering", total=None, note="")
+        #: Colour images of the sequences at work, by name.
         self._frames: dict[str, int] = {}
+        self._images: dict[str, int] = {}
+        self._done = self._total = 0
         self._seconds = dict.fromkeys(RawPass, 0.0)
         self._start = time.monotonic()
         self._run: RenderRun | None = None
@@ -55,6 +58,8 @@ class RenderReporter:
             kept = len(run.plans) - len(run.missing)
             if kept:
                 self.say(f"{kept} of {len(run.plans)} sequences are complete already")
+            self._images = {plan.name: plan.images for plan in run.missing}
+            self._total = sum(self._images.values())
         self._run = run
         if run.layout is not None and not self._told_layout:
             self._told_layout = True
@@ -70,27 +75,34 @@ class RenderReporter:
             self._seconds[event.frame.kind] += event.frame.seconds
             if event.frame.kind is not RawPass.TRUTH:
                 self._frames[event.name] = self._frames.get(event.name, 0) + 1
+                self._done += 1
         elif event.kind == "retry":
-            self._frames[event.name] = 0
+            self._done -= self._frames.pop(event.name, 0)
             self.say(f"again {event.name}: {event.reason}")
         elif event.kind == "failed":
-            self._frames[event.name] = 0
+            self._done -= self._frames.pop(event.name, 0)
+            self._total -= self._images[event.name]
             self.say(f"failed {event.name}: {event.reason}")
-        self._show_counts(run)
+        elif event.kind == "done":
+            self._frames.pop(event.name, None)
+        self._show_counts(run, event)
 
-    def _show_counts(self, run: RenderRun) -> None:
-        total = sum(plan.images for plan in run.missing if plan.name not in run.failed)
+    def _show_counts(self, run: RenderRun, event: Event) -> None:
+        """The bar on a terminal; elsewhere, as in a farm's log, a line for each sequence."""
+        seconds = time.monotonic() - self._start
         # A pair costs two images: the next facial one and the head-only one.
-        done = sum(self._frames.values())
-        minutes = (time.monotonic() - self._start) / 60
-        note = f"{len(run.done)}/{len(run.missing)} sequences, {done / 2 / minutes:.1f} pairs/min"
-        self._progress.update(self._task, total=total, completed=done, note=note)
+        note = f"{len(run.done)}/{len(run.missing)} sequences, {30 * self._done / seconds:.1f} pairs/min"
+        self._progress.update(self._task, total=self._total, completed=self._done, note=note)
+        if event.kind == "done" and not self._progress.console.is_terminal:
+            left = duration(seconds * (self._total - self._done) / max(self._done, 1))
+            self.say(f"done {event.name}: {note}, {left} left")
 
     def summary(self, job: Job, seconds: float) -> dict[str, Any]:
         """The result, JSON-ready."""
         assert self._run is not None
         run = self._run
-        rendered = [plan for plan in run.missing if plan.name in set(run.done)]
+        names = set(run.done)
+        rendered = [plan for plan in run.missing if plan.name in names]
         pairs = sum(plan.pairs for plan in rendered)
         return {
             "out": str(job.out),
@@ -154,10 +166,13 @@ def describe_plan(job: Job, run: RenderRun, *, as_json: bool) -> None:
     console.print(
         f"{len(missing)} of {len(run.plans)} sequences to render: {data['pairs']} pairs, {data['images']} images, "
         f"about {disk / 1e9:.2f} GB, about {core_seconds / 3600:.2f} core hours "
-        f"({_duration(core_seconds / available_cores())} on this CPU)",
+        f"({duration(core_seconds / available_cores())} on this CPU)",
         highlight=False,
     )
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Seconds as people say them."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
     return f"{seconds / 3600:.1f} h" if seconds >= 5400 else f"{max(1, round(seconds / 60))} min"

@@ -34,6 +34,16 @@ _REGION_MATERIALS = (
     ("eyeballs", "eye"),
 )
 
+#: Fields of a job that may hold a path, and the word that they hold otherwise.
+_PATH_FIELDS = (
+    ("head", OPEN),
+    ("params", "sample"),
+    ("textures", "generated"),
+    ("backgrounds", "hdri"),
+    ("expressions", None),
+    ("scene", None),
+)
+
 
 @dataclass(frozen=True)
 class JobContext:
@@ -89,9 +99,13 @@ class JobContext:
         return make
 
     def content(self) -> dict[str, Any]:
-        """What decides every byte of a sequence, JSON-ready."""
+        """What decides every byte of a sequence, JSON-ready: what files hold, not where they lie."""
+        job = self.job.content()
+        for field, word in _PATH_FIELDS:
+            if job[field] != word:
+                job[field] = "given"
         return {
-            "job": self.job.content(),
+            "job": job,
             "scene_preset": self.preset.model_dump(mode="json"),
             "model": self.model.digest,
             **self.inputs,

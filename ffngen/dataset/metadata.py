@@ -133,7 +133,7 @@ def read_metadata(path: str | Path) -> SequenceMetadata:
     except InputFileError as error:
         raise DatasetError(error.what, where=path) from error
     except ValidationError as error:
-        raise DatasetError(_first_fault(error), where=path, mend="render the sequence again") from error
+        raise DatasetError(_first_fault(error), where=path, mend="delete it and run the job again") from error
 
 
 def read_sequence(root: Path, key: SequenceKey) -> SequenceMetadata:

@@ -38,6 +38,8 @@ class Camera:
         T = np.asarray(self.T_world_cam, dtype=np.float64)
         if K.shape != (3, 3) or T.shape != (4, 4):
             raise FfngenError(f"a camera needs K (3, 3) and T_world_cam (4, 4), not {K.shape} and {T.shape}")
+        if not np.array_equal(T[3], [0, 0, 0, 1]):
+            raise FfngenError("a camera's T_world_cam is a rigid transform: its last row must be 0, 0, 0, 1")
         if not (np.isfinite(K).all() and np.isfinite(T).all() and K[0, 0] > 0 and K[1, 1] > 0):
             raise FfngenError("a camera needs finite K and T_world_cam and positive focal lengths")
         if self.width < 1 or self.height < 1:
@@ -110,5 +112,5 @@ class Camera:
                 width=int(data["width"]),
                 height=int(data["height"]),
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise FfngenError(f"not a camera: {error}") from error

@@ -45,17 +45,19 @@ class AllPairsCorrelation:
         :returns: for each, (B, :data:`CHANNELS`, h, w), bilinear, 0 beyond the border.
         """
         batch, _, height, width = coordinates[0].shape
-        count = len(coordinates)
-        centres = torch.stack(coordinates, 1).permute(0, 3, 4, 1, 2).reshape(-1, count, 1, 1, 2)
-        offset = torch.arange(-RADIUS, RADIUS + 1, device=centres.device, dtype=centres.dtype)
-        window = torch.stack(torch.meshgrid(offset, offset, indexing="ij"), -1)
-        found = []
-        for i, level in enumerate(self._levels):
-            points = (centres / 2**i + window).reshape(-1, count * SIDE, SIDE, 2)
-            values = sample_bilinear(level, points)
-            found.append(values.reshape(batch, height, width, count, SIDE**2))
-        windows = torch.cat(found, -1).permute(3, 0, 4, 1, 2).contiguous()
-        return tuple(windows.unbind(0))
+        centres = torch.stack(coordinates, 1).permute(0, 3, 4, 1, 2).reshape(batch * height * width, -1, 2)
+        found = [sample_windows(level, centres / 2**i) for i, level in enumerate(self._levels)]
+        windows = torch.cat(found, -1).reshape(batch, height, width, -1, CHANNELS)
+        return windows.permute(3, 0, 4, 1, 2).contiguous().unbind(0)
+
+
+def sample_windows(volume: Tensor, centres: Tensor) -> Tensor:
+    """The windows around some points of each of N images: (N, 1, h, w) and (N, k, 2) -> (N, k, SIDE^2)."""
+    count = centres.shape[1]
+    offset = torch.arange(-RADIUS, RADIUS + 1, device=centres.device, dtype=centres.dtype)
+    window = torch.stack(torch.meshgrid(offset, offset, indexing="ij"), -1)
+    points = (centres[:, :, None, None] + window).reshape(-1, count * SIDE, SIDE, 2)
+    return sample_bilinear(volume, points).reshape(-1, count, SIDE**2)
 
 
 def sample_bilinear(image: Tensor, points: Tensor) -> Tensor:

@@ -23,7 +23,7 @@ from ffngen.models.output import FlowSequence
 from ffngen.models.update import Decoder, SepConvGRU
 from ffngen.models.upsampling import upsample_convex
 
-#: Above this many bytes of correlation and attention for one pair they are made on demand: about 770x770 pixels.
+#: Above this many bytes of correlation and attention for one pair they are made on demand: about 710x710 pixels.
 ALL_PAIRS_BYTES = 800 * 2**20
 
 #: (h w)^2 floats of the volume and a third more for its pyramid, and twice as many while attention is made.

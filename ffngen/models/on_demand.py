@@ -9,77 +9,68 @@ from torch import Tensor
 from torch.nn import functional
 
 from ffngen.models.attention import Aggregate
-from ffngen.models.correlation import LEVELS, RADIUS, SIDE
+from ffngen.models.correlation import CHANNELS, LEVELS, RADIUS, sample_windows
 
-#: Bilinear windows of SIDE points need one whole pixel more.
-_TAPS = SIDE + 1
-
-#: The gathered features of one chunk of pixels take at most this much.
-_CHUNK_BYTES = 48 * 2**20
+#: Pixels of the first image are taken in squares of this side.
+_BLOCK = 16
 
 
 class OnDemandCorrelation:
     """The windows of :class:`~ffngen.models.correlation.AllPairsCorrelation`, computed when they are looked at.
 
-    Pooling the volume is pooling the second image's features, and a bilinear sample of correlations is the
-    bilinear mean of the four correlations; so only a pixel's own windows are ever multiplied out.
+    Pooling the volume is pooling the second image's features, so each level is a product of its own. The pixels of
+    a block look at much the same place: only the box that holds all their windows is multiplied out. Where flow is
+    wild the box grows, and with it the time, never the result.
 
     :param features1: (B, C, h, w) of the first image.
     :param features2: (B, C, h, w) of the second image; both sides at least 8.
     """
 
     def __init__(self, features1: Tensor, features2: Tensor) -> None:
-        channels = features1.shape[1]
-        self._first = _rows(features1.float()) / channels**0.5
-        self._levels = []
-        level = features2.float()
-        for i in range(LEVELS):
-            level = functional.avg_pool2d(level, 2) if i > 0 else level
-            self._levels.append((_rows(level), level.shape[2], level.shape[3]))
+        self._first = features1.float() / features1.shape[1] ** 0.5
+        self._levels = [features2.float()]
+        for _ in range(LEVELS - 1):
+            self._levels.append(functional.avg_pool2d(self._levels[-1], 2))
 
     def lookup(self, *coordinates: Tensor) -> tuple[Tensor, ...]:
         """As :meth:`AllPairsCorrelation.lookup`."""
-        return tuple(self._lookup_one(coords) for coords in coordinates)
+        batch, _, height, width = coordinates[0].shape
+        centres = torch.stack(coordinates)
+        windows = centres.new_empty(len(coordinates), batch, CHANNELS, height, width)
+        for image in range(batch):
+            for rows in _blocks(height):
+                for columns in _blocks(width):
+                    part = (..., rows, columns)
+                    windows[:, image][part] = self._block(image, self._first[image][part], centres[:, image][part])
+        return windows.unbind(0)
 
-    def _lookup_one(self, coordinates: Tensor) -> Tensor:
-        batch, _, height, width = coordinates.shape
-        points = coordinates.flatten(2).transpose(1, 2)
-        per_image = [
-            torch.cat([self._windows(b, level, points[b] / 2**level) for level in range(LEVELS)], 1)
-            for b in range(batch)
-        ]
-        return torch.stack(per_image).transpose(1, 2).reshape(batch, -1, height, width)
-
-    def _windows(self, image: int, level: int, points: Tensor) -> Tensor:
-        """(n, SIDE^2) correlations around each of (n, 2) points of a level."""
-        rows, height, width = self._levels[level]
-        chunk = max(1, _CHUNK_BYTES // (rows.element_size() * rows.shape[-1] * _TAPS**2))
-        parts = [
-            _window_products(first, rows[image], height, width, part)
-            for first, part in zip(self._first[image].split(chunk), points.split(chunk), strict=True)
-        ]
-        return torch.cat(parts)
-
-
-def _rows(features: Tensor) -> Tensor:
-    """(B, C, h, w) -> (B, h w, C), contiguous."""
-    return features.flatten(2).transpose(1, 2).contiguous()
+    def _block(self, image: int, first: Tensor, centres: Tensor) -> Tensor:
+        """The windows (k, CHANNELS, r, c) of a block: its features (C, r, c), and k centres a pixel (k, 2, r, c)."""
+        queries = first.flatten(1).T
+        points = centres.flatten(2).permute(2, 0, 1)
+        found = []
+        with torch.autocast(first.device.type, enabled=False):
+            for i, level in enumerate(self._levels):
+                columns, rows = _box(points / 2**i, level.shape[-1], level.shape[-2])
+                keys = level[image][:, rows, columns]
+                volume = (queries @ keys.flatten(1)).reshape(len(queries), 1, *keys.shape[1:])
+                corner = points.new_tensor([columns.start, rows.start])
+                found.append(sample_windows(volume, points / 2**i - corner))
+        return torch.cat(found, -1).permute(1, 2, 0).reshape(len(centres), CHANNELS, *first.shape[1:])
 
 
-def _window_products(first: Tensor, rows: Tensor, height: int, width: int, points: Tensor) -> Tensor:
-    whole = points.floor()
-    fraction = points - whole
-    taps = torch.arange(-RADIUS, RADIUS + 2, device=points.device)
-    # Beyond the border by more than a window all is 0; the bound keeps far points within integers.
-    x = whole[:, 0].clamp(-SIDE - 1, width + SIDE).long()[:, None] + taps
-    y = whole[:, 1].clamp(-SIDE - 1, height + SIDE).long()[:, None] + taps
-    inside = ((x >= 0) & (x < width))[:, :, None] & ((y >= 0) & (y < height))[:, None, :]
-    index = y.clamp(0, height - 1)[:, None, :] * width + x.clamp(0, width - 1)[:, :, None]
-    gathered = rows[index.reshape(-1)].reshape(len(points), _TAPS**2, -1)
-    products = torch.bmm(gathered, first[:, :, None]).reshape(-1, _TAPS, _TAPS) * inside
-    right, down = fraction[:, 0, None, None], fraction[:, 1, None, None]
-    along_x = (1 - right) * products[:, :-1] + right * products[:, 1:]
-    return ((1 - down) * along_x[:, :, :-1] + down * along_x[:, :, 1:]).reshape(len(points), SIDE**2)
+def _blocks(side: int) -> list[slice]:
+    return [slice(start, min(start + _BLOCK, side)) for start in range(0, side, _BLOCK)]
+
+
+def _box(points: Tensor, width: int, height: int) -> tuple[slice, slice]:
+    """Columns and rows, at least one of each, that hold every pixel which a window around the points touches."""
+    low, high = torch.stack([points.amin((0, 1)), points.amax((0, 1))]).nan_to_num().floor().tolist()
+    spans = []
+    for start, stop, side in ((low[0], high[0], width), (low[1], high[1], height)):
+        first = int(min(max(start - RADIUS, 0), side - 1))
+        spans.append(slice(first, int(min(max(stop + RADIUS + 2, first + 1), side))))
+    return spans[0], spans[1]
 
 
 class OnDemandAttention:
@@ -105,3 +96,8 @@ class OnDemandAttention:
             f + a.gamma * shared[:, i].transpose(1, 2).reshape(f.shape)
             for i, (a, f) in enumerate(zip(aggregators, features, strict=True))
         ]
+
+
+def _rows(features: Tensor) -> Tensor:
+    """(B, C, h, w) -> (B, h w, C), contiguous."""
+    return features.flatten(2).transpose(1, 2).contiguous()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from ffngen.errors import HeadModelError, InputFileError
+from ffngen.errors import HeadModelError, InputFileError, JobError
 from ffngen.head.model import HeadModel
 from ffngen.job import EMOTIONS, Job
 from ffngen.params.expression_file import ExpressionFile, default_expressions, read_expressions
@@ -46,6 +46,12 @@ class SampledSource:
             default_expressions() if job.expressions is None else read_expressions(job.expressions)
         )
         # Happy comes first, so that a single face, which a newcomer renders, moves visibly.
+        if job.emotions is not None and not model.expression_names:
+            raise JobError(
+                f"{model.family}'s expressions have no names, so that no emotion can be sampled",
+                where="emotions",
+                mend="leave it away, or give parameters with --params",
+            )
         names = (*EMOTIONS[1:], EMOTIONS[0]) if job.expressions is None else tuple(self._file.expressions)
         self._emotions = job.emotions if job.emotions is not None else names
 

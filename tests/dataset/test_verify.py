@@ -177,7 +177,7 @@ def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("pristine")
     write_sequence(root, SMILE, identity="made-000001")
     write_sequence(root, CALM, identity="made-000002", neutral=True, flow_format=FlowFormat.EXR)
-    (root / DATASET_FILE).write_text("{}")
+    (root / DATASET_FILE).write_text(json.dumps({"digest": "0" * 64}))
     build_manifest(root)
     return root
 
@@ -409,6 +409,14 @@ def other_job(root: Path) -> None:
     build_manifest(root)
 
 
+def foreign_dataset_file(root: Path) -> None:
+    (root / DATASET_FILE).write_text(json.dumps({"digest": "f" * 64}))
+
+
+def damaged_dataset_file(root: Path) -> None:
+    (root / DATASET_FILE).write_text("[1")
+
+
 def first_file(root: Path, output: Output) -> Path:
     layout = read_metadata(metadata_path(root, SMILE)).layout
     return root / layout.file(output, layout.frames(output)[0])
@@ -461,6 +469,8 @@ UNSOUND: dict[str, tuple[Callable[[Path], None], set[Fault]]] = {
     ),
     "split leak": (rename_identity, {Fault.SPLIT_LEAK}),
     "other job": (other_job, {Fault.MIXED_JOBS}),
+    "foreign dataset.json": (foreign_dataset_file, {Fault.MIXED_JOBS}),
+    "damaged dataset.json": (damaged_dataset_file, {Fault.MIXED_JOBS}),
     "file list": (unlisted, {Fault.FILE_LIST, Fault.MANIFEST}),
     "metadata": (
         lambda root: metadata_path(root, SMILE).write_text("{") and None,

@@ -83,8 +83,8 @@ def test_several_lookups_at_once_are_the_single_ones(kind: type) -> None:
     correlation = kind(*_features())
     one, other = _coordinates(2.0), _coordinates(7.0)
     together = correlation.lookup(one, other)
-    assert torch.equal(together[0], correlation.lookup(one)[0])
-    assert torch.equal(together[1], correlation.lookup(other)[0])
+    torch.testing.assert_close(together[0], correlation.lookup(one)[0], atol=1e-6, rtol=0)
+    torch.testing.assert_close(together[1], correlation.lookup(other)[0], atol=1e-6, rtol=0)
     assert not torch.equal(*together)
 
 
@@ -98,12 +98,12 @@ def test_on_demand_is_all_pairs(side: int) -> None:
     assert torch.isfinite(kept).all()
 
 
-def test_chunks_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blocks_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     features, coordinates = _features(), _coordinates()
     (whole,) = OnDemandCorrelation(*features).lookup(coordinates)
-    monkeypatch.setattr("ffngen.models.on_demand._CHUNK_BYTES", 4 * DEPTH * 100 * 7)
-    (chunked,) = OnDemandCorrelation(*features).lookup(coordinates)
-    torch.testing.assert_close(chunked, whole, atol=1e-6, rtol=0)
+    monkeypatch.setattr("ffngen.models.on_demand._BLOCK", 4)
+    (blocks,) = OnDemandCorrelation(*features).lookup(coordinates)
+    torch.testing.assert_close(blocks, whole, atol=1e-6, rtol=0)
 
 
 @pytest.mark.parametrize("kind", [AllPairsCorrelation, OnDemandCorrelation])
