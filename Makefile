@@ -48,7 +48,7 @@ $(VENV)/.render: $(VENV)/.base
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.base
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-build-isolation --editable '.[render,flame,dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-build-isolation --editable '.[render,flame,train,dev]'
 	@touch $@ $(VENV)/.render
 
 # Blender links against X11 and OpenGL even where there is no screen.

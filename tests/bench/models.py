@@ -1,6 +1,6 @@
-"""Networks: seconds of a forward pass, plain and fast in turn, and the peak memory of large images.
+"""Networks: time of a forward pass, plain and fast in turn, and the peak memory of large images.
 
-Times are wall seconds of one thread. Peak memory is the resident set of a fresh process at its highest, less
+Times are CPU-seconds of one thread. Peak memory is the resident set of a fresh process at its highest, less
 what it held before the forward pass, so one process a path.
 
     python tests/bench/models.py [--json] [--quick] [--network decflow] [--repeats 3]
@@ -58,7 +58,7 @@ def _times(network: FlowNetwork, side: int, repeats: int) -> dict[str, object]:
         for path in PATHS:
             with Stopwatch() as watch:
                 flows[path] = _forward(path, network, side, ITERATIONS)
-            seconds[path].append(watch.wall)
+            seconds[path].append(watch.cpu)
     ratios = [plain / fast for plain, fast in zip(*seconds.values(), strict=True)]
     return {
         "side": side,
@@ -98,7 +98,7 @@ def main(name: str, repeats: int, quick: bool, memory_of: tuple[str, int] | None
         _forward(path, network, side, 1)
         print(_peak_bytes() - before)
         return
-    timed = _times(network, 160 if quick else 480, 1 if quick else repeats)
+    timed = _times(network, 160 if quick else 480, repeats)
     side = 800 if quick else 1024
     peak = {path: _memory(name, path, side) for path in PATHS}
     share = peak["fast"] / peak["plain"]
@@ -116,7 +116,7 @@ def main(name: str, repeats: int, quick: bool, memory_of: tuple[str, int] | None
     }
     lines = [
         f"{name}, {timed['side']}x{timed['side']}, {ITERATIONS} iterations: "
-        + ", ".join(f"{path} {median(values):.2f} s" for path, values in timed["seconds"].items()),
+        + ", ".join(f"{path} {median(values):.2f} CPU-s" for path, values in timed["seconds"].items()),
         f"ratio {timed['ratio']:.2f} (bound {RATIO_BOUND}), max difference {timed['max_difference']:.1e} px "
         f"(bound {DIFFERENCE_BOUND}) in flows up to {timed['max_flow']:.1f} px",
         f"peak memory at {side}x{side}: "

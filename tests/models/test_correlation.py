@@ -83,12 +83,12 @@ def test_several_lookups_at_once_are_the_single_ones(kind: type) -> None:
     correlation = kind(*_features())
     one, other = _coordinates(2.0), _coordinates(7.0)
     together = correlation.lookup(one, other)
-    torch.testing.assert_close(together[0], correlation.lookup(one)[0], atol=1e-6, rtol=0)
-    torch.testing.assert_close(together[1], correlation.lookup(other)[0], atol=1e-6, rtol=0)
+    torch.testing.assert_close(together[0], correlation.lookup(one)[0], atol=1e-5, rtol=0)
+    torch.testing.assert_close(together[1], correlation.lookup(other)[0], atol=1e-5, rtol=0)
     assert not torch.equal(*together)
 
 
-@pytest.mark.parametrize("side", [8, 15, 16])
+@pytest.mark.parametrize("side", [8, 15, 16, 35])
 def test_on_demand_is_all_pairs(side: int) -> None:
     features = _features(side, side + 3)
     coordinates = _coordinates(12.0, side, side + 3)
@@ -103,7 +103,7 @@ def test_blocks_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     (whole,) = OnDemandCorrelation(*features).lookup(coordinates)
     monkeypatch.setattr("ffngen.models.on_demand._BLOCK", 4)
     (blocks,) = OnDemandCorrelation(*features).lookup(coordinates)
-    torch.testing.assert_close(blocks, whole, atol=1e-6, rtol=0)
+    torch.testing.assert_close(blocks, whole, atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("kind", [AllPairsCorrelation, OnDemandCorrelation])

@@ -1,1 +1,0 @@
-"""Splitting a job and running it."""
