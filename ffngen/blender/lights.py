@@ -9,16 +9,14 @@ import numpy as np
 from mathutils import Vector
 
 from ffngen.blender.frames import to_blender
+from ffngen.blender.nodes import empty_node_tree
 
 
 def make_world(scene: Any) -> Any:
     """A world lit by an equirectangular picture that turns about the vertical."""
     world = bpy.data.worlds.new("surroundings")
-    if not world.node_tree:
-        world.use_nodes = True
     scene.world = world
-    tree = world.node_tree
-    tree.nodes.clear()
+    tree = empty_node_tree(world)
     output = tree.nodes.new("ShaderNodeOutputWorld")
     background = tree.nodes.new("ShaderNodeBackground")
     background.name = "background"

@@ -13,6 +13,7 @@ import numpy as np
 from mathutils import Matrix
 
 from ffngen.blender.frames import blender_camera_matrix
+from ffngen.blender.nodes import empty_node_tree
 from ffngen.geometry.camera import Camera
 from ffngen.render.request import MATERIALS
 
@@ -21,10 +22,7 @@ ATLAS_NODE = "atlas"
 
 def _principled(name: str) -> Any:
     material = bpy.data.materials.new(name)
-    if not material.node_tree:
-        material.use_nodes = True
-    tree = material.node_tree
-    tree.nodes.clear()
+    tree = empty_node_tree(material)
     output = tree.nodes.new("ShaderNodeOutputMaterial")
     shader = tree.nodes.new("ShaderNodeBsdfPrincipled")
     shader.name = "principled"
@@ -101,10 +99,7 @@ def make_background_plane(scene: Any) -> Any:
     plane = bpy.data.objects.new("background", mesh)
     scene.collection.objects.link(plane)
     material = bpy.data.materials.new("background")
-    if not material.node_tree:
-        material.use_nodes = True
-    tree = material.node_tree
-    tree.nodes.clear()
+    tree = empty_node_tree(material)
     output = tree.nodes.new("ShaderNodeOutputMaterial")
     emission = tree.nodes.new("ShaderNodeEmission")
     texture = tree.nodes.new("ShaderNodeTexImage")

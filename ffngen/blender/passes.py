@@ -11,6 +11,7 @@ from typing import Any
 
 import bpy
 
+from ffngen.blender.nodes import empty_node_tree
 from ffngen.render.request import Crop
 
 MOTION_AOV = "motion_flags"
@@ -95,10 +96,7 @@ def configure_truth(scene: Any) -> None:
 def _motion_flags_material() -> Any:
     """A flat material that writes the motion flags of the surface to an AOV; nothing else is evaluated."""
     material = bpy.data.materials.new("truth")
-    if not material.node_tree:
-        material.use_nodes = True
-    tree = material.node_tree
-    tree.nodes.clear()
+    tree = empty_node_tree(material)
     output = tree.nodes.new("ShaderNodeOutputMaterial")
     emission = tree.nodes.new("ShaderNodeEmission")
     tree.links.new(emission.outputs["Emission"], output.inputs["Surface"])

@@ -116,7 +116,6 @@ def test_report_and_checksum(built: open_head.BuildReport, head: Arrays) -> None
     assert built.sha256 == hashlib.sha256(built.path.read_bytes()).hexdigest()
     assert built.vertices == len(head["v_template"])
     assert built.retained_variance > 0.995
-    assert built.seconds < 60
 
 
 def test_second_build_gives_the_same_bytes(built: open_head.BuildReport, tmp_path: Path) -> None:
