@@ -49,7 +49,7 @@ _FIELDS = (
     click.option("--backgrounds", help="hdri, or a folder of photographs.  [default: hdri]"),
     click.option("--scene", help="A preset of blender_scenes, or the path of one.  [default: portrait]"),
     click.option("--resolution", metavar="WxH", help="Image size in pixels.  [default: 512x512]"),
-    click.option("--samples", type=int, help="Cycles samples per pixel.  [default: 14]"),
+    click.option("--samples", type=int, help="Cycles samples per pixel.  [default: 16]"),
     click.option(
         "--device",
         type=click.Choice(["auto", "cpu", "cuda", "optix", "hip", "oneapi", "metal"]),
