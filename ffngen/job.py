@@ -107,7 +107,7 @@ class Job(BaseModel):
     resolution: Annotated[tuple[Pixels, Pixels], BeforeValidator(_resolution)] = Field(
         (512, 512), description="width and height in pixels"
     )
-    samples: Int = Field(14, ge=1, le=65_536, description="Cycles samples per pixel of a colour image")
+    samples: Int = Field(16, ge=1, le=65_536, description="Cycles samples per pixel of a colour image")
     denoise: bool = Field(True, description="denoise colour images with OpenImageDenoise")
     flow_format: Literal["flo", "exr"] = Field("flo", description="flow files")
     image_format: Literal["jpg", "png"] = Field("jpg", description="colour images")
