@@ -13,6 +13,7 @@ import OpenEXR
 from numpy.typing import NDArray
 
 from ffngen.appearance.colour import linear_to_srgb, srgb_to_linear
+from ffngen.flow.passes import decode_vector_pass, decode_vector_pass_backward
 from ffngen.render.request import Crop
 
 Float32 = NDArray[np.float32]
@@ -46,9 +47,8 @@ def _channels(path: Path) -> dict[str, Float32]:
 def read_truth(path: Path, crop: Crop, *, width: int, height: int, background_depth: float) -> Truth:
     """The truth of a frame.
 
-    Blender's Vector pass holds (to previous: X, Y; to next: Z, W), with the next one negated in x
-    and the previous one in y, relative to (u right, v down); the render process puts the head-only
-    frame in the previous frame's place. Measured in tests/blender against projection. Where no
+    The Vector pass points to the next frame and to the previous one (:mod:`ffngen.flow.passes`); the
+    render process puts the head-only frame in the previous one's place. Where no
     vertex of a triangle moves, the motion flags make the flow exactly 0; where the head-only frame
     and the facial frame agree, both flows are the same number.
     """
@@ -60,14 +60,13 @@ def read_truth(path: Path, crop: Crop, *, width: int, height: int, background_de
         channels = _channels(path)
         inside = channels["Depth.Z"] < _NO_SURFACE
         facial_moves, head_moves, differ = ((channels[f"motion_flags.{c}"] != 0) & inside for c in "RGB")
-        facial = np.stack([-channels["Vector.Z"], channels["Vector.W"]], axis=-1)
-        head = np.stack([channels["Vector.X"], -channels["Vector.Y"]], axis=-1)
-        head = np.where(differ[..., None], head, facial)
+        vector = np.stack([channels[f"Vector.{c}"] for c in "XYZW"], axis=-1)
+        facial = decode_vector_pass(vector)
+        head = np.where(differ[..., None], decode_vector_pass_backward(vector), facial)
         mask[crop.slices] = inside
         depth[crop.slices] = np.where(inside, channels["Depth.Z"], depth[crop.slices])
-        # Adding 0 turns -0 into 0, so that equal flows have equal bytes.
-        facial_flow[crop.slices] = np.where(facial_moves[..., None], facial, 0) + 0.0
-        head_flow[crop.slices] = np.where(head_moves[..., None], head, 0) + 0.0
+        facial_flow[crop.slices] = np.where(facial_moves[..., None], facial, 0)
+        head_flow[crop.slices] = np.where(head_moves[..., None], head, 0)
     return Truth(mask, depth, facial_flow, head_flow)
 
 
