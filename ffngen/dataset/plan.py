@@ -89,7 +89,7 @@ def estimate_core_seconds(job: Job, plan: SequencePlan) -> float:
     ``tests/bench/colour.py`` measures it; machines differ by a factor of two or three, GPUs by far more.
     """
     megapixels = job.width * job.height / 1e6
-    per_image = 0.25 + megapixels * (0.95 * job.samples + (3.5 if job.denoise else 0.0))
+    per_image = 0.25 + megapixels * (0.75 * job.samples + (3.5 if job.denoise else 0.0))
     return plan.images * per_image
 
 

@@ -8,9 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ffngen.errors import HeadModelError
-
-#: The model families whose coefficients must never be mixed (their bases differ).
-MODEL_FAMILIES = ("flame2020", "flame2023", "flame2023_open", "open")
+from ffngen.head.edition import FAMILIES
 
 #: Axis-angle triples of a pose vector, in order (FLAME's joints).
 JOINTS = ("global", "neck", "jaw", "left_eye", "right_eye")
@@ -23,7 +21,7 @@ class ParameterSet:
     :param betas: (B,) float64, identity coefficients in standard deviations.
     :param expression: (E,) float64, expression coefficients of the model's own basis.
     :param pose: (15,) float64, radians, axis-angle of global, neck, jaw, left eye, right eye.
-    :param family: one of :data:`MODEL_FAMILIES`.
+    :param family: one of :data:`ffngen.head.edition.FAMILIES`.
     :param identity: who it is; sets of one person share it, and a dataset is split by it.
     :param emotion: a label, one of :data:`ffngen.job.EMOTIONS` or the user's own word.
     :param source: where the set came from, for the record (a path, or the sampler and its seed).
@@ -48,9 +46,9 @@ class ParameterSet:
             object.__setattr__(self, name, value)
         if self.pose.shape != (15,):
             raise HeadModelError(f"pose must hold 15 numbers, not {self.pose.size}", where=self.source)
-        if self.family not in MODEL_FAMILIES:
+        if self.family not in FAMILIES:
             raise HeadModelError(
                 f"unknown model family {self.family!r}",
                 where=self.source,
-                mend=f"use one of {', '.join(MODEL_FAMILIES)}",
+                mend=f"use one of {', '.join(FAMILIES)}",
             )
