@@ -16,6 +16,9 @@ _COMMANDS = {
     "head": "Build the open head, describe a head model.",
     "render": "Render a facial-flow dataset.",
     "verify": "Check a dataset's flow, depth, masks and files, without Blender.",
+    "train": "Train a network on a dataset.",
+    "eval": "Measure how well networks and classical methods estimate a dataset's flow.",
+    "predict": "Estimate the flow of images or a video.",
 }
 
 

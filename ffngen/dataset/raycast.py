@@ -32,6 +32,9 @@ SAME_DEPTH = 1.0
 #: How far, in pixels, a renderer's ray may lie from the pixel's centre by its own rounding.
 EDGE_SHIFT = 0.02
 
+#: A point is hidden when a surface lies so much before it, metres; less is rounding.
+HIDDEN_BEHIND = 5e-4
+
 
 @dataclass(frozen=True)
 class CastFrame:
@@ -73,6 +76,28 @@ class CastFrame:
         flow = np.zeros((*hit.shape, 2))
         flow[hit] = self._moved(vertices, self.triangle[hit], self.barycentric[hit]) - _pixels(hit)
         return flow
+
+    def visible_in(self, next_frame: CastFrame, vertices: NDArray[Any]) -> Bools:
+        """Which pixels' points are still seen in another frame: neither hidden by the mesh nor out of the picture.
+
+        :param next_frame: the same mesh, cast in that frame.
+        :param vertices: (V, 3), metres, world: its vertices there.
+        :returns: (H, W) bool; false beside the mesh.
+        """
+        corners = self.camera.to_camera(vertices)[self.faces[self.triangle[self.hit]]]
+        points = np.einsum("pc,pcx->px", self.barycentric[self.hit], corners)
+        rays = points / points[:, 2:]
+        pixels = rays @ self.camera.K.T
+        last = np.array([self.camera.width - 0.5, self.camera.height - 0.5])
+        seen = ((pixels[:, :2] >= -0.5) & (pixels[:, :2] <= last)).all(axis=1) & (points[:, 2] > 0)
+        first = _run(next_frame.scene, rays)
+        met = first >= 0
+        _, depth = _meet(next_frame.crosses[first[met]], next_frame.determinants[first[met]], rays[met])
+        hidden = np.zeros(len(rays), dtype=bool)
+        hidden[met] = depth < points[met, 2] - HIDDEN_BEHIND
+        result = np.zeros(self.hit.shape, dtype=bool)
+        result[self.hit] = seen & ~hidden
+        return result
 
     def silhouette(self, next_vertices: tuple[NDArray[Any], ...]) -> Bools:
         """The pixels beside an edge of the image of a surface: outlines, and lines where one part hides another.

@@ -12,6 +12,8 @@ from ffngen.atomic import write_atomic
 from ffngen.errors import InputFileError
 from ffngen.flow.exr import read_flow_exr, write_flow_exr
 from ffngen.flow.flo import encode_flo, read_flo
+from ffngen.flow.kitti import read_flow_kitti
+from ffngen.flow.pfm import read_flow_pfm
 from ffngen.flow.values import Flow
 
 
@@ -44,9 +46,22 @@ def write_flow(path: str | Path, flow: NDArray[Any], valid: NDArray[Any] | None 
         write_flow_exr(path, flow, valid)
 
 
-def read_flow(path: str | Path) -> Flow:
+def read_flow(path: str | Path, rows: slice | None = None) -> Flow:
     """Read a flow: (H, W, 2) float32, pixels; :func:`ffngen.flow.values.known` tells where it is defined.
 
+    Besides the formats that are written, FlyingThings' ``.pfm`` and KITTI's 16-bit ``.png`` are read.
+
+    :param rows: these rows alone, from a start to a stop within the image; all without it.
     :raises InputFileError: not a flow file, or a damaged one.
     """
-    return read_flo(path) if FlowFormat.of(path) is FlowFormat.FLO else read_flow_exr(path)
+    match Path(path).suffix.lower():
+        case ".flo":
+            return read_flo(path, rows)
+        case ".pfm":
+            flow = read_flow_pfm(path)
+        case ".png":
+            flow = read_flow_kitti(path)
+        case _:
+            FlowFormat.of(path)
+            flow = read_flow_exr(path)
+    return flow if rows is None else flow[rows]

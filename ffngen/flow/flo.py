@@ -28,9 +28,10 @@ def encode_flo(flow: NDArray[Any], valid: NDArray[Any] | None = None) -> bytes:
     return _HEADER.pack(_MAGIC, width, height) + flow.astype("<f4", copy=False).tobytes()
 
 
-def read_flo(path: str | Path) -> Flow:
+def read_flo(path: str | Path, rows: slice | None = None) -> Flow:
     """Read a ``.flo`` file.
 
+    :param rows: read these rows alone, from a start to a stop within the image; all without it.
     :returns: (H, W, 2) float32, pixels; values above 1e9 in size are unknown (:func:`ffngen.flow.values.known`).
     :raises InputFileError: missing, of another kind, truncated, or longer than its header says.
     """
@@ -39,12 +40,14 @@ def read_flo(path: str | Path) -> Flow:
     try:
         with path.open("rb") as file:
             width, height = _read_header(file.read(_HEADER.size), size, path)
-            data = file.read(8 * width * height)
+            start, stop, _ = (rows or slice(None)).indices(height)
+            file.seek(8 * width * start, 1)
+            data = file.read(8 * width * (stop - start))
     except OSError as error:
         raise InputFileError(f"cannot be read: {error.strerror or error}", where=path) from error
-    if len(data) != 8 * width * height:
+    if len(data) != 8 * width * (stop - start):
         raise InputFileError("a truncated .flo file", where=path)
-    return np.frombuffer(data, dtype="<f4").reshape(height, width, 2).astype(np.float32)
+    return np.frombuffer(data, dtype="<f4").reshape(-1, width, 2).astype(np.float32)
 
 
 def _read_header(header: bytes, size: int, path: Path) -> tuple[int, int]:

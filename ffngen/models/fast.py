@@ -7,7 +7,7 @@ upsampling of flows that nobody reads. Above a size, correlation and attention a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -69,8 +69,38 @@ def fast_forward(
     flows = refine_together(
         decoders, network.att, encoded, iterations, every_iteration=every_iteration, low_memory=low_memory
     )
-    cropped = [[padding.crop(flow) for flow in sequence] for sequence in flows]
-    return FlowSequence(cropped[0], cropped[1] if len(cropped) > 1 else None)
+    return _cropped(flows, padding)
+
+
+def fast_along(
+    network: FlowNetwork, frames: Iterable[Tensor], iterations: int = DEFAULT_ITERATIONS
+) -> Iterator[FlowSequence]:
+    """As :func:`fast_forward` of each frame and the next one, with the features of each frame made once.
+
+    :param frames: each (B, 3, H, W) floating, RGB 0..255, all of one size.
+    """
+    last: tuple[Tensor, Tensor] | None = None
+    for frame in frames:
+        padding = Padding.of_size(*frame.shape[-2:])
+        image = padding.pad(frame)
+        (features,) = network.features(image)
+        if last is not None:
+            encoded = Features(last[1], features, *network.context(last[0]))
+            flows = refine_together(
+                network.decoders(),
+                network.att,
+                encoded,
+                iterations,
+                every_iteration=False,
+                low_memory=needs_low_memory(image),
+            )
+            yield _cropped(flows, padding)
+        last = image, features
+
+
+def _cropped(flows: Sequence[Sequence[Tensor]], padding: Padding) -> FlowSequence:
+    facial, *others = [[padding.crop(flow) for flow in sequence] for sequence in flows]
+    return FlowSequence(facial, others[0] if others else None)
 
 
 def needs_low_memory(image: Tensor) -> bool:

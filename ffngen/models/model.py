@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,9 @@ from torch import Tensor
 from ffngen.errors import InputFileError, JobError
 from ffngen.models.checkpoint import load_network
 from ffngen.models.config import ModelConfig
-from ffngen.models.fast import fast_forward
+from ffngen.models.fast import fast_along, fast_forward
 from ffngen.models.network import DEFAULT_ITERATIONS, FlowNetwork
-from ffngen.models.output import Flows
+from ffngen.models.output import Flows, FlowSequence
 
 
 class FlowModel:
@@ -25,6 +26,7 @@ class FlowModel:
     :param network: put into evaluation mode, on ``device``.
     :param iterations: how often a flow is refined, unless a call says otherwise.
     :param plain: the plain path, instead of the fast one that gives the same.
+    :param compiled: compile the fast path with :func:`torch.compile`: pays on a GPU, for many pairs of one size.
     """
 
     def __init__(
@@ -34,11 +36,15 @@ class FlowModel:
         device: str | torch.device = "cpu",
         iterations: int = DEFAULT_ITERATIONS,
         plain: bool = False,
+        compiled: bool = False,
     ) -> None:
         self.network: FlowNetwork = network.eval().to(device)
         self.device = torch.device(device)
         self.iterations = _checked_iterations(iterations)
-        self.plain = plain
+        self._path: Callable[..., FlowSequence] = self.network
+        if not plain:
+            fast = partial(fast_forward, self.network)
+            self._path = torch.compile(fast) if compiled else fast
 
     @property
     def config(self) -> ModelConfig:
@@ -64,17 +70,29 @@ class FlowModel:
             raise InputFileError(what, where="image2", mend="give two images of one kind and size")
         count = self.iterations if iterations is None else _checked_iterations(iterations)
         with torch.inference_mode():
-            path = self.network if self.plain else lambda *given: fast_forward(self.network, *given)
-            flows = path(first, second, count).last
+            flows = self._path(first, second, count).last
         return Flows(*(None if flow is None else _like(image1, flow) for flow in flows))
 
     def along(self, frames: Iterable[NDArray[np.uint8]], *, iterations: int | None = None) -> Iterator[Flows]:
-        """The flows from each frame of a sequence to the next one."""
-        last = None
-        for frame in frames:
-            if last is not None:
-                yield self(last, frame, iterations=iterations)
-            last = frame
+        """The flows from each frame of a sequence to the next one, quicker than pair by pair.
+
+        :param frames: (H, W, 3) uint8, RGB, all of one size.
+        :raises InputFileError: for a frame of another size or kind.
+        """
+        count = self.iterations if iterations is None else _checked_iterations(iterations)
+        with torch.inference_mode():
+            for flows in fast_along(self.network, self._frames(frames), count):
+                yield Flows(*(None if flow is None else _array(flow) for flow in flows.last))
+
+    def _frames(self, frames: Iterable[NDArray[np.uint8]]) -> Iterator[Tensor]:
+        size: torch.Size | None = None
+        for number, frame in enumerate(frames):
+            tensor = self._tensor(frame, f"frame {number}")
+            size = tensor.shape if size is None else size
+            if tensor.shape != size:
+                what = f"{tensor.shape[3]} x {tensor.shape[2]} pixels, the first has {size[3]} x {size[2]}"
+                raise InputFileError(what, where=f"frame {number}", mend="give frames of one size")
+            yield tensor
 
     def _tensor(self, image: NDArray[np.uint8] | Tensor, name: str) -> Tensor:
         """(B, 3, H, W) float32 on the model's device."""
@@ -95,16 +113,22 @@ class FlowModel:
 
 
 def load(
-    path: str | Path, *, device: str | torch.device = "cpu", iterations: int = DEFAULT_ITERATIONS, plain: bool = False
+    path: str | Path,
+    *,
+    device: str | torch.device = "cpu",
+    iterations: int = DEFAULT_ITERATIONS,
+    plain: bool = False,
+    compiled: bool = False,
 ) -> FlowModel:
     """The model of a checkpoint: ffngen's ``.safetensors`` with its ``.json``, or a published ``.pth``.
 
     :param device: where it runs.
     :param iterations: how often a flow is refined.
     :param plain: the plain path, instead of the fast one that gives the same.
+    :param compiled: compile the fast path (:class:`FlowModel`).
     :raises InputFileError: for anything but a whole checkpoint of RAFT, GMA, SKFlow or DecFlow.
     """
-    return FlowModel(load_network(path), device=device, iterations=iterations, plain=plain)
+    return FlowModel(load_network(path), device=device, iterations=iterations, plain=plain, compiled=compiled)
 
 
 def _checked_iterations(iterations: int) -> int:
@@ -121,4 +145,9 @@ def _shape(image: Any) -> str:
 def _like(image: NDArray[np.uint8] | Tensor, flow: Tensor) -> Any:
     if isinstance(image, Tensor):
         return flow if image.ndim == 4 else flow[0]
-    return flow[0].permute(1, 2, 0).contiguous().cpu().numpy()
+    return _array(flow)
+
+
+def _array(flow: Tensor) -> NDArray[np.float32]:
+    """(1, 2, H, W) -> (H, W, 2)."""
+    return np.asarray(flow[0].permute(1, 2, 0).float().contiguous().cpu().numpy())

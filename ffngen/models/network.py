@@ -33,7 +33,8 @@ class FlowNetwork(nn.Module):
         super().__init__()
         self.fnet = BasicEncoder("instance")
         self.cnet = BasicEncoder("batch")
-        self._fixed_statistics: tuple[str, ...] = ()
+        #: The parts whose batch norms training does not move; :meth:`fix_statistics` sets them.
+        self.fixed_statistics: tuple[str, ...] = ()
 
     def decoders(self, *, facial_only: bool = False) -> list[Decoder]:
         """The facial decoder and, where there is one and it is wanted, the head decoder."""
@@ -41,13 +42,13 @@ class FlowNetwork(nn.Module):
 
     def fix_statistics(self, parts: Sequence[str]) -> None:
         """Keep the named parts in evaluation mode from now on, so that training moves no batch norm of theirs."""
-        self._fixed_statistics = tuple(parts)
+        self.fixed_statistics = tuple(parts)
         self.train(self.training)
 
     def train(self, mode: bool = True) -> Self:
         """As :meth:`torch.nn.Module.train`, except that fixed parts stay in evaluation mode."""
         super().train(mode)
-        for part in self._fixed_statistics:
+        for part in self.fixed_statistics:
             self.get_submodule(part).eval()
         return self
 

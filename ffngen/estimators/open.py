@@ -1,0 +1,53 @@
+"""Any estimator, by its name or its file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ffngen.errors import JobError, MissingPackageError
+from ffngen.estimators.classical import CLASSICAL
+from ffngen.estimators.estimator import Estimator
+
+__all__ = ["Estimator", "open_estimator"]
+
+_PTLFLOW = "ptlflow:"
+
+
+def open_estimator(
+    which: str,
+    *,
+    iterations: int | None = None,
+    device: str = "auto",
+    memory_gib: float | None = None,
+    compiled: bool = False,
+) -> Estimator:
+    """An estimator.
+
+    :param which: ``zero``, ``dis`` or ``farneback``; ``ptlflow:NAME`` or ``ptlflow:NAME@CHECKPOINT`` for a network
+        of the package ptlflow; or the path of a checkpoint of ffngen's or of the networks' authors.
+    :param iterations: refinements of a network's flow; its own default where None.
+    :param device: what a network runs on; ``auto`` takes a GPU where there is one.
+    :param memory_gib: a network cuts larger images into tiles where they would take more than that.
+    :param compiled: compile a network (:func:`torch.compile`); pays on a GPU, over many pairs.
+    :raises FfngenError: there is no such estimator, or its file or package cannot be used.
+    """
+    if which in CLASSICAL:
+        return CLASSICAL[which]
+    try:
+        import torch
+    except ImportError as error:
+        raise MissingPackageError("networks need PyTorch", mend='pip install "ffngen[train]"') from error
+    chosen = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+    if chosen.startswith("cuda") and not torch.cuda.is_available():
+        raise JobError("there is no CUDA GPU that PyTorch can use", where="device", mend="use cpu")
+    if which.startswith(_PTLFLOW):
+        from ffngen.estimators.ptlflow import open_ptlflow
+
+        name, _, checkpoint = which.removeprefix(_PTLFLOW).partition("@")
+        return open_ptlflow(name, checkpoint or None, device=chosen, iterations=iterations)
+    if not Path(which).suffix:
+        mend = f"name a checkpoint's file, {', '.join(CLASSICAL)}, or ptlflow:NAME"
+        raise JobError(f"unknown estimator {which[:60]!r}", where="command line", mend=mend)
+    from ffngen.estimators.network import open_network
+
+    return open_network(which, device=chosen, iterations=iterations, memory_gib=memory_gib, compiled=compiled)

@@ -1,0 +1,1 @@
+"""Evaluating estimators on datasets: errors per pair, tables, and pictures of the worst."""

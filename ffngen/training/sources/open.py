@@ -1,0 +1,32 @@
+"""Any source, by its kind and its path."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ffngen.dataset.layout import DATASET_FILE, SPLITS
+from ffngen.errors import InputFileError, JobError
+from ffngen.training.config import SourceConfig
+from ffngen.training.sample import Source
+from ffngen.training.sources.ffngen_dataset import FfngenSource
+from ffngen.training.sources.files import FileSource
+from ffngen.training.sources.public import LAYOUTS
+
+
+def open_source(config: SourceConfig) -> Source:
+    """The source of a config.
+
+    :raises InputFileError, DatasetError: the folder is missing, is not of that kind, or has nothing in the split.
+    """
+    root = Path(config.path)
+    if config.split not in SPLITS:
+        raise JobError(f"unknown split {config.split[:40]!r}", where="sources", mend=f"use one of {', '.join(SPLITS)}")
+    if not root.exists():
+        raise InputFileError("no such folder", where=root)
+    if config.kind == "ffngen":
+        if not (root / DATASET_FILE).is_file() and (root / "image" / "facial").is_dir():
+            mend = "for the published FacialFlowNet say kind: ffn"
+            raise InputFileError(f"not an ffngen dataset: it has no {DATASET_FILE}", where=root, mend=mend)
+        return FfngenSource(root, (config.split,))
+    pairs = list(LAYOUTS[config.kind](root, config.split))
+    return FileSource(root.name or str(root), root, pairs)

@@ -1,0 +1,52 @@
+"""One training step as a module, so that what wraps modules (several devices, compilation) can wrap it."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from ffngen.models import FlowNetwork, FlowSequence, fast_forward
+from ffngen.models.output import Flows
+from ffngen.training.batches import Batch
+from ffngen.training.config import LossConfig
+from ffngen.training.losses import decomposed_loss, end_point_error
+
+
+class TrainingStep(nn.Module):
+    """Batch in, losses out.
+
+    :param network: frozen as its stage wants it.
+    :param loss: the stage's loss.
+    :param iterations: refinements of the flow.
+    """
+
+    def __init__(self, network: FlowNetwork, loss: LossConfig, iterations: int) -> None:
+        super().__init__()
+        self.network = network
+        self.loss = loss
+        self.iterations = iterations
+
+    def forward(self, batch: Batch) -> tuple[dict[str, Tensor], dict[str, Tensor], Flows]:
+        """The losses (``loss`` is their sum), end-point errors on the head in pixels, and the final flows."""
+        decoders = self.network.decoders()
+        # A head decoder that nothing trains is not run.
+        facial_only = len(decoders) < 2 or not any(p.requires_grad for p in decoders[1].parameters())
+        flows: FlowSequence = fast_forward(
+            self.network,
+            batch.image1.float(),
+            batch.image2.float(),
+            self.iterations,
+            facial_only=facial_only,
+            every_iteration=True,
+        )
+        losses = decomposed_loss(flows, batch.truth, self.loss)
+        return losses, _errors(flows.last, batch), flows.last
+
+
+def _errors(flows: Flows, batch: Batch) -> dict[str, Tensor]:
+    where = batch.valid & batch.mask
+    errors = {"facial": end_point_error(flows.facial, batch.facial, where)}
+    if flows.head is not None and flows.expression is not None:
+        where = where & batch.has_head[:, None, None]
+        errors["head"] = end_point_error(flows.head, batch.head, where)
+        errors["expression"] = end_point_error(flows.expression, batch.facial - batch.head, where)
+    return errors

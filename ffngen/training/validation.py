@@ -1,0 +1,58 @@
+"""How good a network is while it trains: end-point errors on the head over some pairs of a split it never sees."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ffngen.models import FlowNetwork, fast_forward
+from ffngen.training.sample import LazySample, Rows, Source, as_chw
+
+
+def pick_pairs(source: Source, count: int) -> list[int]:
+    """At most so many indices, spread evenly over a source."""
+    if len(source) <= count:
+        return list(range(len(source)))
+    return [int(i) for i in np.linspace(0, len(source) - 1, count).round()]
+
+
+def validate(
+    network: FlowNetwork, source: Source, pairs: list[int], iterations: int, *, facial_only: bool
+) -> dict[str, float]:
+    """The means over pairs of the end-point errors on the head, in pixels: ``facial``, ``head``, ``expression``.
+
+    The network's mode is put back as it was; its random state is not touched.
+    """
+    training = network.training
+    device = next(network.parameters()).device
+    network.eval()
+    sums: dict[str, list[float]] = {}
+    try:
+        with torch.inference_mode():
+            for index in pairs:
+                for name, error in _errors(network, source[index], iterations, device, facial_only).items():
+                    sums.setdefault(name, []).append(error)
+    finally:
+        network.train(training)
+    return {name: float(np.mean(errors)) for name, errors in sums.items()}
+
+
+def _errors(
+    network: FlowNetwork, lazy: LazySample, iterations: int, device: torch.device, facial_only: bool
+) -> dict[str, float]:
+    sample = lazy.read(Rows(0, lazy.height))
+    images = [torch.from_numpy(as_chw(i))[None].to(device, torch.float32) for i in (sample.image1, sample.image2)]
+    flows = fast_forward(network, images[0], images[1], iterations, facial_only=facial_only).last
+    where = sample.mask & sample.valid
+    if not where.any():
+        return {}
+    true = {"facial": sample.facial}
+    if flows.head is not None and sample.head is not None:
+        true |= {"head": sample.head, "expression": sample.facial - sample.head}
+    return {name: _mean_error(getattr(flows, name), flow, where) for name, flow in true.items()}
+
+
+def _mean_error(flow: Tensor, true: np.ndarray, where: np.ndarray) -> float:
+    found = flow[0].permute(1, 2, 0).float().cpu().numpy()
+    return float(np.linalg.norm(found - true, axis=-1)[where].mean())
