@@ -51,7 +51,9 @@ def _config_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.argument("config_name", metavar="[CONFIG]", required=False)
 @_config_options
 @click.option("--stage", type=click.Choice(["1", "2"]), help="One of the config's stages alone.")
-@click.option("--out", type=click.Path(path_type=Path), default=Path("run"), show_default=True, help="The run's folder.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=Path("run"), show_default=True, help="The run's folder."
+)
 @click.option("--overwrite", is_flag=True, help="Delete the run that is in the folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print each line of the log, and the result, as JSON.")
 def command(
@@ -110,7 +112,12 @@ def command(
         click.echo(f"      try  ffngen eval {dataset} --checkpoint {result['best']}")
 
 
-_UNITS = {"loss": ("loss", ""), "facial": ("facial", " px"), "head": ("head", " px"), "expression": ("expression", " px")}
+_UNITS = {
+    "loss": ("loss", ""),
+    "facial": ("facial", " px"),
+    "head": ("head", " px"),
+    "expression": ("expression", " px"),
+}
 
 
 def _line(values: dict[str, float]) -> str:

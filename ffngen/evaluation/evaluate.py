@@ -75,7 +75,9 @@ def open_pairs(dataset: FlowDataset, split: str, limit: int | None) -> list[Pair
     pairs = [pair for key in keys for pair in dataset.pairs(key)]
     if not pairs:
         there = ", ".join(sorted({key.split for key in dataset.sequences})) or "no sequence at all"
-        raise DatasetError(f"has no sequence in the split {split}; it has {there}", where=dataset.root, mend="use --split")
+        raise DatasetError(
+            f"has no sequence in the split {split}; it has {there}", where=dataset.root, mend="use --split"
+        )
     if limit is not None and limit < len(pairs):
         pairs = [pairs[int(i)] for i in np.linspace(0, len(pairs) - 1, limit).round()]
     return pairs
@@ -152,7 +154,17 @@ def _records(
         official = None
         if area == HEAD:
             everywhere = known(true[flow])
-            official = float(endpoint_error(estimate, true[flow])[everywhere].sum() / max(int((pair.mask > 0).sum()), 1))
+            official = float(
+                endpoint_error(estimate, true[flow])[everywhere].sum() / max(int((pair.mask > 0).sum()), 1)
+            )
         yield Record(
-            estimator, metadata.key.sequence, metadata.emotion, metadata.n_frames, pair.frame, flow, area, errors, official
+            estimator,
+            metadata.key.sequence,
+            metadata.emotion,
+            metadata.n_frames,
+            pair.frame,
+            flow,
+            area,
+            errors,
+            official,
         )

@@ -70,7 +70,13 @@ def tables(summary: dict[str, Any], *, official: bool = False) -> list[Table]:
     made += [_measures(summary, flow) for flow in FLOWS]
     if official:
         made += [
-            _by(summary, flow, "scale", f"{flow} flow, error of all pixels over pixels in the mask (published code)", "official")
+            _by(
+                summary,
+                flow,
+                "scale",
+                f"{flow} flow, error of all pixels over pixels in the mask (published code)",
+                "official",
+            )
             for flow in FLOWS
         ]
     for grouping, text in (("region", "by region"), ("emotion", "by emotion"), ("visibility", "by visibility")):

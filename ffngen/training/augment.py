@@ -201,8 +201,7 @@ def _draw_colours(config: AugmentConfig, rng: np.random.Generator) -> tuple[Colo
 
 def _draw_colour(config: AugmentConfig, rng: np.random.Generator) -> Colour:
     brightness, contrast, saturation = (
-        rng.uniform(1 - strength, 1 + strength)
-        for strength in (config.brightness, config.contrast, config.saturation)
+        rng.uniform(1 - strength, 1 + strength) for strength in (config.brightness, config.contrast, config.saturation)
     )
     angle = 2 * np.pi * rng.uniform(-config.hue, config.hue)
     turn = np.array([[1, 0, 0], [0, np.cos(angle), -np.sin(angle)], [0, np.sin(angle), np.cos(angle)]])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -89,6 +90,7 @@ class StageConfig(_Part):
 
     stage: Literal[1, 2] = Field(1, description="1: facial flow; 2: DecFlow's head flow")
     loss: LossConfig = Field(default_factory=LossConfig)
+    steps: Int | None = Field(None, ge=1, le=10**8, description="its steps; the run's `steps` when absent")
 
 
 class TrainConfig(_Part):
@@ -154,9 +156,14 @@ class TrainConfig(_Part):
         return self.model_copy(update={"stages": kept})
 
     @property
+    def stage_ends(self) -> list[int]:
+        """The step that each stage ends with; steps are counted over all stages."""
+        return list(accumulate(stage.steps or self.steps for stage in self.stages))
+
+    @property
     def total_steps(self) -> int:
         """Of all stages."""
-        return self.steps * len(self.stages)
+        return self.stage_ends[-1]
 
     def content(self) -> dict[str, Any]:
         """The fields that decide which weights come out, JSON-ready."""
@@ -188,10 +195,7 @@ def load_config(preset: str | None, overrides: dict[str, Any] | None = None) -> 
 
 
 def _read(name: str) -> tuple[Path, dict[str, Any]]:
-    if name.endswith((".yaml", ".yml")):
-        path = Path(name)
-    else:
-        path = _preset(name, "command line")
+    path = Path(name) if name.endswith((".yaml", ".yml")) else _preset(name, "command line")
     data = read_yaml(path)
     base = data.pop("base", None)
     if base is None:

@@ -2,7 +2,7 @@
 
 | file | what |
 | --- | --- |
-| ``run.json`` | the config, the code, and the digest of the data; written first, so that no other run takes the folder |
+| ``run.json`` | config, code and digest of the data; written first, so that no other run takes the folder |
 | ``state.safetensors`` | where the run goes on when it was stopped |
 | ``best.safetensors``, ``.json`` | the weights with the best validation of the last stage |
 | ``last.safetensors``, ``.json`` | the weights after the last step |
@@ -65,7 +65,9 @@ class RunFolder:
             self.root.mkdir(parents=True, exist_ok=True)
             there = {path.name for path in self.root.iterdir()}
         except OSError as error:
-            raise DatasetError(f"cannot be used: {error.strerror}", where=self.root, mend="give another --out") from error
+            raise DatasetError(
+                f"cannot be used: {error.strerror}", where=self.root, mend="give another --out"
+            ) from error
         if there and not self.record.is_file():
             what = f"holds files and is no training run (such as {min(there)!r})"
             raise DatasetError(what, where=self.root, mend="give an empty or new folder with --out")

@@ -27,19 +27,21 @@ class TrainingStep(nn.Module):
 
     def forward(self, batch: Batch) -> tuple[dict[str, Tensor], dict[str, Tensor], Flows]:
         """The losses (``loss`` is their sum), end-point errors on the head in pixels, and the final flows."""
-        decoders = self.network.decoders()
-        # A head decoder that nothing trains is not run.
-        facial_only = len(decoders) < 2 or not any(p.requires_grad for p in decoders[1].parameters())
         flows: FlowSequence = fast_forward(
             self.network,
             batch.image1.float(),
             batch.image2.float(),
             self.iterations,
-            facial_only=facial_only,
+            facial_only=not trains_head(self.network),
             every_iteration=True,
         )
         losses = decomposed_loss(flows, batch.truth, self.loss)
         return losses, _errors(flows.last, batch), flows.last
+
+
+def trains_head(network: FlowNetwork) -> bool:
+    """Whether a head decoder is being trained; one that is not is not run."""
+    return any(p.requires_grad for decoder in network.decoders()[1:] for p in decoder.parameters())
 
 
 def _errors(flows: Flows, batch: Batch) -> dict[str, Tensor]:

@@ -27,7 +27,7 @@ from ffngen.training.sample import Source
 from ffngen.training.schedule import one_cycle
 from ffngen.training.sources import open_source
 from ffngen.training.state import RunState, load_state, restore, save_state
-from ffngen.training.step import TrainingStep
+from ffngen.training.step import TrainingStep, trains_head
 from ffngen.training.stop import StopRequest
 from ffngen.training.validation import pick_pairs, validate
 
@@ -138,22 +138,22 @@ class _Loop:
             return
         stop = stack.enter_context(StopRequest())
         self.log = stack.enter_context(RunLog(self.folder, self.step)) if self.main else None
-        for place, stage in enumerate(self.config.stages):
-            end = (place + 1) * self.config.steps
+        first = 0
+        for stage, end in zip(self.config.stages, self.config.stage_ends, strict=True):
             if self.step < end:
-                for progress in self._stage(place, stage, state):
+                for progress in self._stage(stage, first, end, state):
                     yield progress
                     if stop.asked and self.step < self.config.total_steps:
                         self._save_state()
                         yield Progress(self.step, stage.stage, stopped=True)
                         return
-            state = None
+                state = None
+            first = end
         if self.main:
             _draw(self.folder, self.config)
 
-    def _stage(self, place: int, stage: StageConfig, state: RunState | None) -> Iterator[Progress]:
+    def _stage(self, stage: StageConfig, first: int, end: int, state: RunState | None) -> Iterator[Progress]:
         config, network = self.config, self.network
-        first = place * config.steps
         if self.step == first:
             self.best = None
             if stage.stage == 2 and config.head_decoder == "facial" and isinstance(network, DecFlow):
@@ -163,7 +163,9 @@ class _Loop:
             network.fix_statistics([*network.fixed_statistics, "cnet"])
         network.train()
         parameters = [p for p in network.parameters() if p.requires_grad]
-        inner = torch.optim.AdamW(parameters, config.learning_rate, weight_decay=config.weight_decay, eps=config.epsilon)
+        inner = torch.optim.AdamW(
+            parameters, config.learning_rate, weight_decay=config.weight_decay, eps=config.epsilon
+        )
         module: torch.nn.Module = TrainingStep(network, stage.loss, config.iterations)
         if config.compile:
             module = torch.compile(module)
@@ -183,23 +185,22 @@ class _Loop:
             self.fabric.global_rank,
             self.fabric.world_size,
         )
-        for batch in stream.steps(self.step, first + config.steps):
-            yield self._step(self.fabric.to_device(batch), stage, first, averages)
+        for batch in stream.steps(self.step, end):
+            yield self._step(self.fabric.to_device(batch), stage, (first, end), averages)
 
-    def _step(self, batch: Batch, stage: StageConfig, first: int, averages: _Averages) -> Progress:
+    def _step(self, batch: Batch, stage: StageConfig, span: tuple[int, int], averages: _Averages) -> Progress:
         config = self.config
+        first, end = span
         for group in self.inner.param_groups:
-            group["lr"] = one_cycle(self.step - first, config.steps, config.learning_rate, config.warm_up)
+            group["lr"] = one_cycle(self.step - first, end - first, config.learning_rate, config.warm_up)
         self.optimizer.zero_grad(set_to_none=True)
         losses, errors, flows = self.module(batch)
         self.fabric.backward(losses["loss"])
-        norm = self.fabric.clip_gradients(
-            self.module, self.optimizer, max_norm=config.clip, error_if_nonfinite=False
-        )
+        norm = self.fabric.clip_gradients(self.module, self.optimizer, max_norm=config.clip, error_if_nonfinite=False)
         self.optimizer.step()
         self.step += 1
         averages.add({"loss": losses["loss"], **errors, "gradient_norm": norm})
-        ends_stage = self.step - first == config.steps
+        ends_stage = self.step == end
         training: dict[str, float] = {}
         if self.step % config.log_every == 0 or ends_stage:
             training = {**averages.take(), "learning_rate": self.inner.param_groups[0]["lr"]}
@@ -224,10 +225,9 @@ class _Loop:
         if self.main and self.log is not None:
             if self.validation_source is not None:
                 pairs = pick_pairs(self.validation_source, self.config.validate_pairs)
-                facial_only = stage.stage == 1 and stage.loss.head == 0
-                errors = validate(
-                    self.network, self.validation_source, pairs, self.config.iterations, facial_only=facial_only
-                )
+                facial_only = not trains_head(self.network)
+                source, iterations = self.validation_source, self.config.iterations
+                errors = validate(self.network, source, pairs, iterations, facial_only=facial_only)
                 self.log.write(self.step, "validation", errors)
             score = _score(errors, stage)
             if score is None or self.best is None or score < self.best:
@@ -306,7 +306,11 @@ def first_network(config: TrainConfig) -> FlowNetwork:
     )
     if config.start_from is not None:
         source = load_network(config.start_from)
-        if type(source) is type(network) and config.encoder_weights is None and config.mode in (None, source.config.mode):
+        if (
+            type(source) is type(network)
+            and config.encoder_weights is None
+            and config.mode in (None, source.config.mode)
+        ):
             # The same network goes on as it was: mode, encoder and all.
             return source.train()
         start_from(network, config.start_from)

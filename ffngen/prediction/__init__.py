@@ -1,0 +1,1 @@
+"""Estimating the flow of a user's own images and videos."""
