@@ -8,6 +8,7 @@ A plain Python exception that escapes is a bug of ours, never a user's mistake.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 
 class FfngenError(Exception):
@@ -24,12 +25,20 @@ class FfngenError(Exception):
         self.where = where
         self.mend = mend
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Faults travel between processes; an exception's own way knows nothing of keywords.
+        return _rebuilt, (type(self), self.what, self.where, self.mend)
+
     def __str__(self) -> str:
         text = f"{self.where}: {self.what}" if self.where is not None else self.what
         if self.mend is not None:
             text = f"{text}; {self.mend}"
         # Text quoted from an untrusted file may hold line breaks or control codes.
         return "".join(c if c.isprintable() else " " for c in " ".join(text.split()))
+
+
+def _rebuilt(kind: type[FfngenError], what: str, where: str | Path | None, mend: str | None) -> FfngenError:
+    return kind(what, where=where, mend=mend)
 
 
 class JobError(FfngenError):
