@@ -16,6 +16,16 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 _counter = itertools.count()
 
 
+def _umask() -> int:
+    """The process's mask for new files, which can be read only by setting it."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+_UMASK = _umask()
+
+
 def write_atomic(path: str | Path, content: bytes | Callable[[Path], None]) -> None:
     """Put a file in place in one step.
 
@@ -45,6 +55,8 @@ def write_atomic(path: str | Path, content: bytes | Callable[[Path], None]) -> N
 def _write_and_rename(path: Path, temporary: Path, content: bytes | Callable[[Path], None]) -> None:
     if callable(content):
         content(temporary)
+        # Some libraries make files for their owner alone.
+        temporary.chmod(0o666 & ~_UMASK)
     else:
         temporary.write_bytes(content)
     _sync(temporary)

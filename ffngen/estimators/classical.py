@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
-from ffngen.estimators.estimator import Estimate, Rgb
+from ffngen.estimators.estimator import Estimate, PairByPair, Rgb
 from ffngen.flow.values import Flow
 
 #: OpenCV's DIS takes no image whose shorter side is below this.
@@ -16,7 +16,7 @@ _MIN_SIDE = 32
 
 
 @dataclass(frozen=True)
-class ClassicalEstimator:
+class ClassicalEstimator(PairByPair):
     """Facial flow by a function of two images."""
 
     name: str
@@ -29,7 +29,7 @@ class ClassicalEstimator:
 
 
 @dataclass(frozen=True)
-class ZeroEstimator:
+class ZeroEstimator(PairByPair):
     """Nothing moves: the error of every flow is then its length."""
 
     name: str = "zero"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -33,3 +35,15 @@ class Estimator(Protocol):
 
     def __call__(self, image1: Rgb, image2: Rgb) -> Estimate:
         """The flows between two images (H, W, 3) uint8 RGB of one size."""
+
+    def along(self, frames: Iterable[Rgb]) -> Iterator[Estimate]:
+        """The flows from each frame to the next one."""
+
+
+class PairByPair:
+    """What estimates a sequence pair by pair."""
+
+    def along(self, frames: Iterable[Rgb]) -> Iterator[Estimate]:
+        """The flows from each frame to the next one."""
+        for image1, image2 in pairwise(frames):
+            yield self(image1, image2)  # type: ignore[operator]

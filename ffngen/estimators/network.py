@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from itertools import chain, pairwise
 from pathlib import Path
 
 from ffngen.estimators.estimator import Estimate, Rgb
 from ffngen.models import FlowModel, load
 from ffngen.models.network import DEFAULT_ITERATIONS
-from ffngen.models.tiling import tiled
+from ffngen.models.tiling import needs_tiles, tiled
 
 
 class NetworkEstimator:
@@ -28,6 +30,20 @@ class NetworkEstimator:
     def __call__(self, image1: Rgb, image2: Rgb) -> Estimate:
         """The flows; head and expression flow where the network is a DecFlow."""
         return Estimate(*tiled(self.model, image1, image2, self._memory_gib))
+
+    def along(self, frames: Iterable[Rgb]) -> Iterator[Estimate]:
+        """The flows from each frame to the next one; what is known of a frame serves both its pairs."""
+        ahead = iter(frames)
+        first = next(ahead, None)
+        if first is None:
+            return
+        whole = chain([first], ahead)
+        if needs_tiles(first.shape[0], first.shape[1], self._memory_gib):
+            for image1, image2 in pairwise(whole):
+                yield self(image1, image2)
+        else:
+            for flows in self.model.along(whole):
+                yield Estimate(*flows)
 
 
 def open_network(

@@ -13,11 +13,11 @@ import numpy as np
 import torch
 
 from ffngen.errors import JobError, MissingPackageError
-from ffngen.estimators.estimator import Estimate, Rgb
+from ffngen.estimators.estimator import Estimate, PairByPair, Rgb
 from ffngen.models.weight_file import check_fits, read_weights
 
 
-class PtlflowEstimator:
+class PtlflowEstimator(PairByPair):
     """One network of ptlflow, which wants BGR in 0..1 and sizes that are multiples of its stride."""
 
     def __init__(self, name: str, network: Any, device: str, weights: str) -> None:

@@ -58,4 +58,6 @@ class ModelConfig(BaseModel):
     mode: Mode | None = None
     encoder_input: EncoderInput | None = None
     encoder_weights: EncoderWeights | None = None
+    #: DecFlow's head decoder is not trained (yet), so that head and expression flow are not given.
+    facial_only: bool = False
     notes: dict[str, Any] = Field(default_factory=dict)

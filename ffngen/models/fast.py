@@ -73,7 +73,7 @@ def fast_forward(
 
 
 def fast_along(
-    network: FlowNetwork, frames: Iterable[Tensor], iterations: int = DEFAULT_ITERATIONS
+    network: FlowNetwork, frames: Iterable[Tensor], iterations: int = DEFAULT_ITERATIONS, *, facial_only: bool = False
 ) -> Iterator[FlowSequence]:
     """As :func:`fast_forward` of each frame and the next one, with the features of each frame made once.
 
@@ -87,7 +87,7 @@ def fast_along(
         if last is not None:
             encoded = Features(last[1], features, *network.context(last[0]))
             flows = refine_together(
-                network.decoders(),
+                network.decoders(facial_only=facial_only),
                 network.att,
                 encoded,
                 iterations,

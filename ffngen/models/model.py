@@ -41,10 +41,8 @@ class FlowModel:
         self.network: FlowNetwork = network.eval().to(device)
         self.device = torch.device(device)
         self.iterations = _checked_iterations(iterations)
-        self._path: Callable[..., FlowSequence] = self.network
-        if not plain:
-            fast = partial(fast_forward, self.network)
-            self._path = torch.compile(fast) if compiled else fast
+        path = self.network if plain else partial(fast_forward, self.network)
+        self._path: Callable[..., FlowSequence] = torch.compile(path) if compiled else path
 
     @property
     def config(self) -> ModelConfig:
@@ -60,7 +58,8 @@ class FlowModel:
         :param image2: as the first, of the same shape.
         :param iterations: how often the flow is refined; at least 1.
         :returns: for arrays, arrays (H, W, 2) float32; for tensors, tensors (2, H, W) or (B, 2, H, W) on the
-            model's device. Pixels, u right and v down.
+            model's device. Pixels, u right and v down. Head and expression flow are None for a network without a
+            trained head decoder.
         :raises InputFileError: for images of other shapes or kinds, or with values that are not finite.
         :raises JobError: for less than one iteration.
         """
@@ -70,7 +69,7 @@ class FlowModel:
             raise InputFileError(what, where="image2", mend="give two images of one kind and size")
         count = self.iterations if iterations is None else _checked_iterations(iterations)
         with torch.inference_mode():
-            flows = self._path(first, second, count).last
+            flows = self._path(first, second, count, facial_only=self.config.facial_only).last
         return Flows(*(None if flow is None else _like(image1, flow) for flow in flows))
 
     def along(self, frames: Iterable[NDArray[np.uint8]], *, iterations: int | None = None) -> Iterator[Flows]:
@@ -81,7 +80,7 @@ class FlowModel:
         """
         count = self.iterations if iterations is None else _checked_iterations(iterations)
         with torch.inference_mode():
-            for flows in fast_along(self.network, self._frames(frames), count):
+            for flows in fast_along(self.network, self._frames(frames), count, facial_only=self.config.facial_only):
                 yield Flows(*(None if flow is None else _array(flow) for flow in flows.last))
 
     def _frames(self, frames: Iterable[NDArray[np.uint8]]) -> Iterator[Tensor]:
@@ -102,7 +101,8 @@ class FlowModel:
         else:
             fits = isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.ndim == 3
             fits = fits and image.shape[2] == 3
-            batch = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None] if fits else image
+            # PyTorch wants arrays that may be written to, which those of a file's bytes are not.
+            batch = torch.from_numpy(np.require(image, requirements="CW")).permute(2, 0, 1)[None] if fits else image
         if not fits or 0 in batch.shape:
             mend = "give an array (H, W, 3) uint8, or a tensor (3, H, W) or (B, 3, H, W) of RGB 0..255"
             raise InputFileError(f"not an image: {_shape(image)}", where=name, mend=mend)

@@ -34,7 +34,7 @@ def tiled(
     :raises JobError: the bound leaves no room for a tile of 256 pixels.
     """
     height, width = image1.shape[:2]
-    if memory_gib is None or height * width * BYTES_PER_PIXEL <= memory_gib * 2**30:
+    if memory_gib is None or not needs_tiles(height, width, memory_gib):
         return model(image1, image2)
     side = int((memory_gib * 2**30 / BYTES_PER_PIXEL) ** 0.5) // STRIDE * STRIDE
     if side < _MIN_TILE:
@@ -53,6 +53,11 @@ def tiled(
                     sums[i] = total = np.zeros((height, width, 2), np.float32) if total is None else total
                     total[rows, columns] += weight[..., None] * flow
     return Flows(*(None if total is None else total / weights for total in sums))
+
+
+def needs_tiles(height: int, width: int, memory_gib: float | None) -> bool:
+    """Whether a pair of this size takes more than a bound on memory, GiB."""
+    return memory_gib is not None and height * width * BYTES_PER_PIXEL > memory_gib * 2**30
 
 
 def spans(length: int, side: int) -> list[slice]:

@@ -75,13 +75,10 @@ def predict(
     _claim(out, source, overwrite=overwrite)
     done = _leading_pairs(out)
     total = None if frames.count is None else frames.count - 1
-    last: Rgb | None = None
-    for frame in frames.read(done):
-        if last is not None:
-            done += 1
-            _write_flows(out, done, estimator(last, frame))
-            progress("estimating", done, total)
-        last = frame
+    for estimate in estimator.along(frames.read(done)):
+        done += 1
+        _write_flows(out, done, estimate)
+        progress("estimating", done, total)
     if done == 0:
         raise FfngenError("holds fewer than two frames", where=frames.files[0], mend="give two or more")
     names = tuple(name for name in FLOWS if _flow_path(out, name, 1).is_file())

@@ -76,10 +76,13 @@ class LossConfig(_Part):
     )
 
 
+Kind = Literal["ffngen", "ffn", "chairs", "things", "sintel", "kitti", "hd1k", "webdataset"]
+
+
 class SourceConfig(_Part):
     """One source of samples, and how often it is drawn from."""
 
-    kind: Literal["ffngen", "ffn", "chairs", "things", "sintel", "kitti", "hd1k", "webdataset"] = "ffngen"
+    kind: Kind = Field("ffngen", description="whose layout it has; ffn is the published FacialFlowNet")
     path: str
     weight: float = Field(1.0, gt=0, description="its share of the samples, in any unit")
     split: str = Field("train", description="train, val or test, where the source has them")
@@ -105,6 +108,7 @@ class TrainConfig(_Part):
     head_decoder: Literal["facial", "kept"] = Field(
         "facial", description="what the head decoder starts stage 2 from: the facial decoder's weights, or its own"
     )
+    dataset_kind: Kind = Field("ffngen", description="whose layout the dataset of the command line has")
     sources: tuple[SourceConfig, ...] = Field((), description="more sources, beside the dataset that is named")
 
     steps: Int = Field(10_000, ge=1, le=10**8, description="optimiser steps of each stage")

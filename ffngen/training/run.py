@@ -9,6 +9,7 @@
 | ``stage1.safetensors``, ``.json`` | the weights at the end of the first of two stages |
 | ``log.jsonl`` | losses, errors and validations, one line each |
 | ``curves.png`` | the same, drawn |
+| ``cache/`` | decoded flow, with ``cache_gib``; may be deleted |
 | ``tensorboard/`` | the same for TensorBoard, with flow images |
 """
 
@@ -92,7 +93,8 @@ class RunFolder:
                 raise DatasetError(what, where=self.root, mend=_OTHER)
 
     def _clear(self) -> None:
-        shutil.rmtree(self.root / "tensorboard", ignore_errors=True)
+        for name in ("tensorboard", "cache"):
+            shutil.rmtree(self.root / name, ignore_errors=True)
         for name in _FILES:
             stems = [name] if "." in name else [f"{name}.safetensors", f"{name}.json"]
             for stem in stems:

@@ -14,10 +14,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ffngen.errors import JobError
+from ffngen.errors import FfngenError, JobError
 from ffngen.models import DecFlow, FlowNetwork, build, freeze_for_stage, load_network, save, start_from
 from ffngen.training import provenance
 from ffngen.training.batches import Batch, BatchStream
+from ffngen.training.cache import FlowCache
 from ffngen.training.config import SourceConfig, StageConfig, TrainConfig
 from ffngen.training.curves import draw_curves
 from ffngen.training.log import RunLog, read_log
@@ -70,14 +71,16 @@ class TrainingRun:
 def open_run(config: TrainConfig, dataset: Path | None, out: Path, *, overwrite: bool = False) -> TrainingRun:
     """Open a run's data and claim its folder.
 
-    :param dataset: an ffngen dataset, whose ``train`` split is trained on and whose ``val`` split validates; besides
-        the config's sources, or None.
+    :param dataset: of the config's ``dataset_kind``: its ``train`` split is trained on, and its ``val`` split, where
+        it has one, validates; besides the config's sources, or None.
     :raises FfngenError: a source or the folder cannot be used.
     """
-    configs = [*([] if dataset is None else [SourceConfig(path=str(dataset))]), *config.sources]
+    named = [] if dataset is None else [SourceConfig(kind=config.dataset_kind, path=str(dataset))]
+    configs = [*named, *config.sources]
     if not configs:
         raise JobError("nothing to train on", where="command line", mend="name a dataset, or sources in the config")
-    sources = tuple((open_source(source), source.weight) for source in configs)
+    cache = FlowCache(out / "cache", int(config.cache_gib * 2**30)) if config.cache_gib else None
+    sources = tuple((open_source(source, cache), source.weight) for source in configs)
     if any(stage.stage == 2 for stage in config.stages) and not any(s.has_heads for s, _ in sources):
         raise JobError("stage 2 needs head flow, and no source has any", where="sources", mend="add an ffngen dataset")
     validation = None if not config.validate_pairs else _validation_source(configs)
@@ -92,8 +95,8 @@ def _validation_source(configs: list[SourceConfig]) -> Source | None:
         if source.kind in ("ffngen", "ffn") and source.split == "train":
             try:
                 return open_source(source.model_copy(update={"split": "val"}))
-            except Exception as error:  # a set without that split is trained on all the same
-                logging.getLogger(__name__).debug("no validation: %s", error)
+            except FfngenError:
+                continue  # a set without that split is trained on all the same
     return None
 
 
@@ -247,6 +250,9 @@ class _Loop:
             "data": provenance.data(self.sources),
             "code": provenance.code(),
         }
+        if isinstance(self.network, DecFlow):
+            facial_only = not trains_head(self.network)
+            self.network.config = self.network.config.model_copy(update={"facial_only": facial_only})
         save(self.network, self.folder.checkpoint(name), notes)
 
     def _save_state(self, *, between_stages: bool = False) -> None:

@@ -1,8 +1,4 @@
-"""Verifying against a dataset whose truth is known in closed form.
-
-Two parallelograms, a large one ("face") and a smaller one before it ("nose"), move and deform affinely. Where a
-pixel's ray meets them, and where that point goes, follows from one linear system per pixel, without triangles.
-"""
+"""Verifying against a dataset whose truth is known in closed form."""
 
 from __future__ import annotations
 
@@ -14,18 +10,26 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from made_dataset import (
+    BACKGROUND,
+    HEIGHT,
+    WIDTH,
+    camera,
+    closed_form,
+    finish_dataset,
+    grid_faces,
+    mesh,
+    metadata_path,
+    panels,
+    sign,
+    write_sequence,
+)
 
-from ffngen.atomic import sha256_file, write_atomic
-from ffngen.dataset.arrays import SequenceVertices, encode_mask, encode_vertices, read_mask, read_vertices
-from ffngen.dataset.layout import DATASET_FILE, ImageFormat, Output, Record, SequenceKey, SequenceLayout
+from ffngen.atomic import write_atomic
+from ffngen.dataset.arrays import encode_mask, encode_vertices, read_mask, read_vertices
+from ffngen.dataset.layout import DATASET_FILE, Output, Record, SequenceKey
 from ffngen.dataset.manifest import build_manifest
 from ffngen.dataset.metadata import (
-    FileEntry,
-    HeadModel,
-    Parameters,
-    SequenceMetadata,
-    Versions,
-    encode_metadata,
     read_metadata,
 )
 from ffngen.dataset.raycast import cast_frame
@@ -34,142 +38,12 @@ from ffngen.dataset.verify import verify_dataset
 from ffngen.errors import DatasetError
 from ffngen.flow.exr import read_depth_exr, write_depth_exr
 from ffngen.flow.files import FlowFormat, read_flow, write_flow
-from ffngen.geometry.camera import Camera
 from ffngen.images import encode_png
 
 pytest.importorskip("embreex")
 
-WIDTH, HEIGHT, BACKGROUND = 160, 120, 2.5
-N = 3
 SMILE = SequenceKey("train", "happy", "made-000001_e0_n3")
 CALM = SequenceKey("test", "neutral", "made-000002_e0_n3")
-
-
-def rotation(x: float, y: float, z: float) -> np.ndarray:
-    cx, sx, cy, sy, cz, sz = np.cos(x), np.sin(x), np.cos(y), np.sin(y), np.cos(z), np.sin(z)
-    return (
-        np.array([[cz, -sz, 0], [sz, cz, 0], [0, 0, 1]])
-        @ np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
-        @ np.array([[1, 0, 0], [0, cx, -sx], [0, sx, cx]])
-    )
-
-
-def camera() -> Camera:
-    """Unequal focal lengths, an off-centre principal point, and no axis along the world's."""
-    T = np.eye(4)
-    T[:3, :3] = rotation(0.2, -0.3, 0.15) @ np.diag([1.0, -1.0, -1.0])
-    T[:3, 3] = [-0.35, -0.28, 1.0]
-    return Camera(np.array([[210.0, 0, 62.3], [0, 185.0, 71.8], [0, 0, 1]]), T, WIDTH, HEIGHT)
-
-
-def panels(pose: float, expression: float) -> list[np.ndarray]:
-    """Each panel as (3, 3): its centre and its two half-sides; the pose turns both, the expression stretches one."""
-    R = rotation(0.05 * pose, 0.08 * pose, -0.06 * pose)
-    face = np.array([[0.0, 0, 0], [0.2, 0.02, 0.01], [0.0, 0.22, -0.03]])
-    nose = np.array([[0.03, 0, 0.09], [0.07, 0, 0.02], [0.01, 0.08, 0]])
-    nose = nose + expression * np.array([[0.004, -0.006, 0.002], [0.006, 0.002, 0], [-0.002, 0.005, 0.001]])
-    return [np.float32(face @ R.T).astype(np.float64), np.float32(nose @ R.T).astype(np.float64)]
-
-
-GRID = 7
-
-
-def mesh(shape: list[np.ndarray]) -> np.ndarray:
-    """(V, 3) float32: a grid of points on each panel."""
-    a, b = np.meshgrid(np.linspace(-1, 1, GRID), np.linspace(-1, 1, GRID))
-    parts = [c + a.reshape(-1, 1) * e1 + b.reshape(-1, 1) * e2 for c, e1, e2 in shape]
-    return np.concatenate(parts).astype(np.float32)
-
-
-def grid_faces() -> np.ndarray:
-    corner = (np.arange(GRID - 1)[:, None] * GRID + np.arange(GRID - 1)).ravel()
-    lower = np.stack([corner, corner + 1, corner + GRID], axis=1)
-    upper = np.stack([corner + 1, corner + GRID + 1, corner + GRID], axis=1)
-    one = np.concatenate([lower, upper])
-    return np.concatenate([one, one + GRID * GRID]).astype(np.int32)
-
-
-def closed_form(
-    now: list[np.ndarray], later: list[np.ndarray], shift: float = 0.0
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Flow (H, W, 2), depth (H, W) and mask (H, W); ``shift`` moves the sampling place within the pixel."""
-    cam = camera()
-    R, t = cam.T_world_cam[:3, :3], cam.T_world_cam[:3, 3]
-    u, v = np.meshgrid(np.arange(WIDTH) + shift, np.arange(HEIGHT) + shift)
-    fx, fy, cx, cy = cam.K[0, 0], cam.K[1, 1], cam.K[0, 2], cam.K[1, 2]
-    rays = np.stack([(u - cx) / fx, (v - cy) / fy, np.ones_like(u)], axis=-1) @ R.T
-    flow, depth = np.zeros((HEIGHT, WIDTH, 2)), np.full((HEIGHT, WIDTH), BACKGROUND)
-    mask = np.zeros((HEIGHT, WIDTH), dtype=bool)
-    for (c, e1, e2), (c2, f1, f2) in zip(now, later, strict=True):
-        # c + a e1 + b e2 = t + z ray
-        system = np.stack([np.broadcast_to(e1, rays.shape), np.broadcast_to(e2, rays.shape), -rays], axis=-1)
-        a, b, z = np.moveaxis(np.linalg.solve(system, np.broadcast_to(t - c, rays.shape)[..., None])[..., 0], -1, 0)
-        seen = (np.abs(a) <= 1) & (np.abs(b) <= 1) & (z > 0) & (z < depth)
-        x, y, w = np.moveaxis((c2 + a[..., None] * f1 + b[..., None] * f2 - t) @ R, -1, 0)
-        flow[seen] = np.stack([fx * x / w + cx - u, fy * y / w + cy - v], axis=-1)[seen]
-        depth[seen], mask[seen] = z[seen], True
-    return flow.astype(np.float32), depth.astype(np.float32), mask.astype(np.uint8)
-
-
-def write_sequence(
-    root: Path, key: SequenceKey, *, identity: str, neutral: bool = False, flow_format: FlowFormat = FlowFormat.FLO
-) -> None:
-    """A complete sequence; its images are grey, as nothing looks at their colours."""
-    layout = SequenceLayout(key, N, neutral, ImageFormat.PNG, flow_format)
-    for path in layout.files():
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        if path.suffix == ".png":
-            write_atomic(root / path, encode_png(np.full((HEIGHT, WIDTH, 3), 128, dtype=np.uint8)))
-    for t in layout.facial_frames:
-        flow, depth, mask = closed_form(panels(t, t), panels(t + 1, t + 1))
-        write_atomic(root / layout.file(Output.MASK, t), encode_mask(mask))
-        write_depth_exr(root / layout.file(Output.DEPTH, t), depth)
-        if t in layout.pair_frames:
-            write_flow(root / layout.file(Output.FACIAL_FLOW, t), flow)
-            write_flow(root / layout.file(Output.HEAD_FLOW, t), closed_form(panels(t, t), panels(t + 1, t))[0])
-    vertices = SequenceVertices(
-        facial=np.stack([mesh(panels(t, t)) for t in layout.facial_frames]),
-        head=np.stack([mesh(panels(t + 1, t)) for t in layout.pair_frames]),
-        faces=grid_faces(),
-        frames=np.array(layout.facial_frames, dtype=np.int32),
-    )
-    write_atomic(root / layout.record(Record.VERTICES), encode_vertices(vertices))
-    metadata = SequenceMetadata(
-        sequence=key.sequence,
-        split=key.split,
-        emotion=key.emotion,
-        identity=identity,
-        n_frames=N,
-        include_neutral=neutral,
-        motion_scale=1 / N,
-        job_digest="0" * 64,
-        seeds={"job": 0},
-        parameters=Parameters(betas=(0.0,), expression=(1.0,), pose=(0.0,) * 15, family="open", source="made"),
-        model=HeadModel(family="open", version="1", digest="1" * 64),
-        camera=camera().to_json(),
-        background_depth=BACKGROUND,
-        flow_format=flow_format,
-        image_format=ImageFormat.PNG,
-        scene={},
-        versions=Versions(ffngen="0", blender="0"),
-        files={},
-    )
-    write_atomic(root / layout.record(Record.METADATA), encode_metadata(metadata))
-    sign(root, key)
-
-
-def metadata_path(root: Path, key: SequenceKey) -> Path:
-    return root / "metadata" / str(key) / "metadata.json"
-
-
-def sign(root: Path, key: SequenceKey) -> None:
-    """List the files as they are now, as a writer that made the same mistake would have."""
-    metadata = read_metadata(metadata_path(root, key))
-    files = {
-        str(path): FileEntry(bytes=(root / path).stat().st_size, sha256=sha256_file(root / path))
-        for path in metadata.layout.files()
-    }
-    write_atomic(metadata_path(root, key), encode_metadata(metadata.model_copy(update={"files": files})))
 
 
 @pytest.fixture(scope="module")
@@ -177,8 +51,7 @@ def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("pristine")
     write_sequence(root, SMILE, identity="made-000001")
     write_sequence(root, CALM, identity="made-000002", neutral=True, flow_format=FlowFormat.EXR)
-    (root / DATASET_FILE).write_text(json.dumps({"digest": "0" * 64}))
-    build_manifest(root)
+    finish_dataset(root)
     return root
 
 

@@ -1,3 +1,4 @@
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -5,7 +6,8 @@ import pytest
 import torch
 
 from ffngen.errors import InputFileError, JobError
-from ffngen.models import FlowModel, load, save
+from ffngen.models import FlowModel, Flows, load, save
+from ffngen.models.tiling import BYTES_PER_PIXEL, spans, tiled
 
 
 @pytest.fixture(scope="module")
@@ -58,12 +60,77 @@ def test_iterations_of_a_call(network_of, arrays) -> None:
             model(*arrays, iterations=bad)
 
 
-def test_along_a_sequence(network_of, arrays) -> None:
-    model = FlowModel(network_of("raft"), iterations=1)
+@pytest.mark.parametrize("name", ["raft", "decflow"])
+def test_along_a_sequence(name: str, network_of, arrays) -> None:
+    model = FlowModel(network_of(name), iterations=2)
     frames = [*arrays, arrays[0]]
     flows = list(model.along(frames))
     assert len(flows) == 2
-    np.testing.assert_array_equal(flows[1].facial, model(arrays[1], arrays[0]).facial)
+    for found, pair in zip(flows, ((0, 1), (1, 2)), strict=True):
+        for flow, expected in zip(found, model(*(frames[i] for i in pair)), strict=True):
+            assert (flow is None) == (expected is None)
+            assert flow is None or np.abs(flow - expected).max() <= 1e-4
+
+
+def test_frames_of_two_sizes(network_of, arrays) -> None:
+    with pytest.raises(InputFileError, match=r"frame 1: 90 x 60 pixels, the first has 90 x 70"):
+        list(FlowModel(network_of("raft"), iterations=1).along([arrays[0], arrays[1][:60]]))
+
+
+def test_an_untrained_head_decoder_gives_no_flow(tmp_path: Path, network_of, arrays) -> None:
+    network = network_of("decflow")
+    config = network.config
+    try:
+        network.config = config.model_copy(update={"facial_only": True})
+        save(network, tmp_path / "c.safetensors")
+    finally:
+        network.config = config
+    model = load(tmp_path / "c.safetensors", iterations=1)
+    for flows in (model(*arrays), *model.along(arrays)):
+        assert flows.facial.shape == (70, 90, 2)
+        assert flows.head is None
+        assert flows.expression is None
+
+
+@pytest.mark.parametrize("size", [(300, 420), (256, 700), (530, 260)])
+def test_tiles_are_the_whole(size: tuple[int, int]) -> None:
+    """A stand-in whose flow depends on the pixel's colour alone is found whole, and every pixel is covered."""
+
+    class ByColour:
+        def __call__(self, image1: np.ndarray, image2: np.ndarray) -> Flows:
+            assert image1.shape[0] <= 256 and image1.shape[1] <= 256
+            flow = image1[..., :2].astype(np.float32)
+            return Flows(flow, None, None)
+
+    image = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
+    bound = 256**2 * BYTES_PER_PIXEL / 2**30
+    flows = tiled(ByColour(), image, image, bound)
+    np.testing.assert_allclose(flows.facial, image[..., :2], atol=1e-3)
+    assert flows.head is None
+
+
+def test_tiles_of_a_network_are_near_the_whole(network_of) -> None:
+    generator = np.random.default_rng(0)
+    image = generator.integers(0, 256, (264, 300, 3), dtype=np.uint8)
+    model = FlowModel(network_of("raft"), iterations=1)
+    flows = tiled(model, image, image, 256**2 * BYTES_PER_PIXEL / 2**30)
+    assert flows.facial.shape == (264, 300, 2)
+    assert np.isfinite(flows.facial).all()
+
+
+def test_a_bound_without_room_for_a_tile() -> None:
+    image = np.zeros((600, 600, 3), np.uint8)
+    with pytest.raises(JobError, match="too few for a tile"):
+        tiled(None, image, image, 1e-3)
+
+
+@pytest.mark.parametrize(("length", "side"), [(100, 100), (101, 100), (1000, 256), (700, 256)])
+def test_spans_cover_and_overlap(length: int, side: int) -> None:
+    parts = spans(length, side)
+    assert parts[0].start == 0
+    assert parts[-1].stop == length
+    assert all(part.stop - part.start <= side for part in parts)
+    assert all(b.start <= a.stop - side // 4 + 1 for a, b in pairwise(parts))
 
 
 GOOD = np.zeros((70, 90, 3), np.uint8)

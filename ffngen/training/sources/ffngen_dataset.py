@@ -10,6 +10,7 @@ from ffngen.atomic import sha256_file
 from ffngen.dataset.layout import MANIFEST_FILE, Output, SequenceLayout
 from ffngen.dataset.read import FlowDataset
 from ffngen.errors import DatasetError
+from ffngen.training.cache import FlowCache
 from ffngen.training.sources.files import FileSource, PairFiles
 
 
@@ -19,13 +20,13 @@ class FfngenSource(FileSource):
     :raises DatasetError: the folder is no dataset, or has no sequence in these splits.
     """
 
-    def __init__(self, root: Path, splits: tuple[str, ...]) -> None:
+    def __init__(self, root: Path, splits: tuple[str, ...], cache: FlowCache | None = None) -> None:
         dataset = FlowDataset(root, splits=splits)
         layouts = [dataset.metadata(key).layout for key in dataset.sequences]
         pairs = [pair_files(layout, frame) for layout in layouts for frame in layout.pair_frames]
         if not pairs:
             raise DatasetError(no_split(root, splits), where=root, mend="render more identities, or name another split")
-        super().__init__(root.name or str(root), root, pairs)
+        super().__init__(root.name or str(root), root, pairs, cache)
 
     def digest(self) -> str:
         """SHA-256 of the manifest, which holds what each sequence is, and of the pairs that were chosen."""

@@ -16,6 +16,7 @@ from ffngen.errors import InputFileError
 from ffngen.flow.files import read_flow
 from ffngen.flow.values import known
 from ffngen.images import image_size, read_image
+from ffngen.training.cache import FlowCache
 from ffngen.training.sample import LazySample, Rows, Sample
 
 
@@ -40,14 +41,16 @@ class FileSource:
     :param name: for tables and logs.
     :param root: the folder that paths start from.
     :param pairs: in a fixed order.
+    :param cache: where decoded flow is kept, or None.
     """
 
-    def __init__(self, name: str, root: Path, pairs: Sequence[PairFiles]) -> None:
+    def __init__(self, name: str, root: Path, pairs: Sequence[PairFiles], cache: FlowCache | None = None) -> None:
         if not pairs:
             raise InputFileError("holds no pair of images with a flow", where=root, mend="check the path and the split")
         self.name = name
         self.root = root
         self.pairs = pairs
+        self.cache = cache
 
     @property
     def has_heads(self) -> bool:
@@ -67,17 +70,17 @@ class FileSource:
     def __getitem__(self, index: int) -> LazySample:
         pair = self.pairs[index]
         width, height = image_size(self.root / pair.image1)
-        return LazySample(height, width, partial(read_pair, self.root, pair, (height, width)), pair.facial)
+        return LazySample(height, width, partial(read_pair, self.root, pair, (height, width), self.cache), pair.facial)
 
 
-def read_pair(root: Path, pair: PairFiles, size: tuple[int, int], rows: Rows) -> Sample:
+def read_pair(root: Path, pair: PairFiles, size: tuple[int, int], cache: FlowCache | None, rows: Rows) -> Sample:
     """Some rows of a pair.
 
     :param size: (height, width) that all its files must have.
     :raises InputFileError: a file is missing, damaged, or of another size.
     """
     image1, image2 = (_rows_of(read_image(root / name), root / name, size, rows) for name in (pair.image1, pair.image2))
-    flows = [_read_flow(root / name, size, rows) for name in (pair.facial, pair.head) if name is not None]
+    flows = [_read_flow(root / name, size, cache, rows) for name in (pair.facial, pair.head) if name is not None]
     valid = np.logical_and.reduce([known(flow) for flow in flows])
     if pair.invalid is not None:
         valid &= ~_rows_of(read_image(root / pair.invalid), root / pair.invalid, size, rows).any(-1)
@@ -93,8 +96,8 @@ def _rows_of(array: NDArray[np.uint8], path: Path, size: tuple[int, int], rows: 
     return array[rows.slice]
 
 
-def _read_flow(path: Path, size: tuple[int, int], rows: Rows) -> NDArray[np.float32]:
-    flow = read_flow(path, rows.slice)
+def _read_flow(path: Path, size: tuple[int, int], cache: FlowCache | None, rows: Rows) -> NDArray[np.float32]:
+    flow = read_flow(path, rows.slice) if cache is None else cache.read(path, rows.slice)
     _check_size((size[0] if len(flow) == rows.stop - rows.start else len(flow), flow.shape[1]), path, size)
     return flow
 
