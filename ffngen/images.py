@@ -42,7 +42,8 @@ def read_image(path: str | Path) -> Rgb:
                 width, height = image.size
                 if width * height > MAX_PIXELS:
                     raise InputFileError(f"an image of {width} x {height} pixels is too large", where=path)
-                return _to_rgb(ImageOps.exif_transpose(image), path)
+                ImageOps.exif_transpose(image, in_place=True)
+                return _to_rgb(image, path)
     except FfngenError:
         raise
     except Image.DecompressionBombError as error:

@@ -20,7 +20,9 @@ MAX_PIXELS = 1 << 26
 
 def known(flow: NDArray[Any]) -> NDArray[np.bool_]:
     """(H, W) bool: where a flow (H, W, 2) has a motion, that is two finite values within the limit."""
-    result: NDArray[np.bool_] = (np.abs(flow) <= UNKNOWN_LIMIT).all(axis=-1)
+    inside = np.abs(flow) <= UNKNOWN_LIMIT
+    # Reducing an axis of two elements would take ten times as long.
+    result: NDArray[np.bool_] = inside[..., 0] & inside[..., 1]
     return result
 
 

@@ -8,7 +8,8 @@ one linear map of the colours. The kinds and their strengths are those of RAFT's
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -25,6 +26,7 @@ Float32 = NDArray[np.float32]
 _LUMA = np.array([0.299, 0.587, 0.114])
 #: RGB to YIQ; turning I and Q turns the hue.
 _YIQ = np.array([_LUMA, [0.595716, -0.274453, -0.321263], [0.211456, -0.522591, 0.311135]])
+_RGB_OF_YIQ = np.linalg.inv(_YIQ)
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,8 @@ class Window:
     :param out_height: of what comes out, pixels.
     :param flip_x: mirror left and right.
     :param flip_y: mirror top and bottom.
+    :param shift_x: how many source pixels further right the second image is taken from.
+    :param shift_y: how many further down.
     """
 
     x: int
@@ -49,10 +53,19 @@ class Window:
     out_height: int
     flip_x: bool = False
     flip_y: bool = False
+    shift_x: int = 0
+    shift_y: int = 0
+
+    @property
+    def second(self) -> Window:
+        """What is shown of the second image."""
+        return replace(self, x=self.x + self.shift_x, y=self.y + self.shift_y, shift_x=0, shift_y=0)
 
     def rows(self, height: int) -> Rows:
-        """The rows of a source of this height that are needed."""
-        return Rows(max(0, self.y), min(height, self.y + self.height))
+        """The rows of a source of this height that either image needs; at least one."""
+        tops = (self.y, self.y + self.shift_y)
+        start = min(max(0, min(tops)), height - 1)
+        return Rows(start, max(start + 1, min(height, max(tops) + self.height)))
 
 
 @dataclass(frozen=True)
@@ -117,10 +130,22 @@ def _draw_window(
             scales = [scale * 2.0 ** rng.uniform(-config.max_stretch, config.max_stretch) for _ in range(2)]
     # The rectangle has whole pixels, so the scale that is meant becomes one that is exact.
     width, height = (max(2, round(part / scale)) for part, scale in zip(crop, scales, strict=True))
-    x, y = (_offset(side, part, rng) for side, part in zip(size, (width, height), strict=True))
+    parts = (width, height)
+    x, y = (_offset(side, part, rng) for side, part in zip(size, parts, strict=True))
     flip_x = bool(rng.random() < config.flip_x_probability)
     flip_y = bool(rng.random() < config.flip_y_probability)
-    return Window(x, y, width, height, *crop, flip_x, flip_y)
+    shifts = [0, 0]
+    if rng.random() < config.shift_probability:
+        shifts = [
+            _shift(side, part, at, config.max_shift, rng) for side, part, at in zip(size, parts, (x, y), strict=True)
+        ]
+    return Window(x, y, width, height, *crop, flip_x, flip_y, *shifts)
+
+
+def _shift(side: int, part: int, at: int, most: int, rng: np.random.Generator) -> int:
+    """By how much the second image's part of a side lies elsewhere: within the source where it fits there."""
+    shift = int(rng.integers(-most, most + 1))
+    return shift if part > side else min(max(at + shift, 0), side - part) - at
 
 
 def _offset(side: int, part: int, rng: np.random.Generator) -> int:
@@ -133,39 +158,78 @@ def _offset(side: int, part: int, rng: np.random.Generator) -> int:
 def show(sample: Sample, window: Window, rows: Rows, height: int) -> Sample:
     """What a window shows of a sample.
 
-    Flow is scaled and mirrored with the image. Where the window reaches beyond the source, colours are the border's
-    and nothing is valid; a pixel whose flow would be interpolated from an invalid one is invalid, too.
+    Flow is scaled, mirrored and shifted with the images. Where the window reaches beyond the source, colours are the
+    border's and nothing is valid; a pixel whose flow would be interpolated from an invalid one is invalid, too.
 
     :param sample: the rows ``rows`` of the source alone.
     :param height: the source's height.
     """
-    top, bottom = max(0, -window.y), max(0, window.y + window.height - height)
-    source_width = sample.valid.shape[1]
-    left, right = max(0, -window.x), max(0, window.x + window.width - source_width)
-    columns = slice(max(0, window.x), min(source_width, window.x + window.width))
-    border = (top, bottom, left, right)
     size = (window.out_width, window.out_height)
     scale = np.array([window.out_width / window.width, window.out_height / window.height], dtype=np.float32)
     sign = np.array([-1 if window.flip_x else 1, -1 if window.flip_y else 1], dtype=np.float32)
+    shift = -scale * sign * np.array([window.shift_x, window.shift_y], dtype=np.float32)
+    part, border = _part(window, rows, sample.valid.shape[1], height)
 
-    def image(array: Rgb) -> Rgb:
-        part = _padded(array[:, columns], border, cv2.BORDER_REPLICATE)
-        return np.asarray(_flipped(_resized(part, size), window), dtype=np.uint8)
+    def flow(array: Flow, valid: NDArray[np.bool_]) -> Flow:
+        shown = _padded(array[part], border, cv2.BORDER_CONSTANT)
+        # A new array even where nothing is resized, as it is changed in place.
+        shown = np.array(shown) if shown.shape[:2] == (size[1], size[0]) else _resized(shown, size)
+        shown = _flipped(shown, window)
+        for channel, (factor, offset) in enumerate(zip(scale * sign, shift, strict=True)):
+            if factor != 1:
+                shown[..., channel] *= factor
+            if offset != 0:
+                shown[..., channel] += offset
+        if not valid.all():
+            shown[~valid] = 0
+        return np.asarray(shown, dtype=np.float32)
 
-    def flow(array: Flow) -> Flow:
-        part = _padded(array[:, columns], border, cv2.BORDER_CONSTANT)
-        return np.asarray(_flipped(_resized(part, size) * (scale * sign), window), dtype=np.float32)
-
-    valid = _padded(sample.valid[:, columns].astype(np.float32), border, cv2.BORDER_CONSTANT)
-    valid = _resized(valid, size) >= 1 - 1e-6
+    if sample.valid.all() and not any(border):
+        valid = np.ones((size[1], size[0]), dtype=bool)
+    else:
+        weight = _padded(sample.valid[part].astype(np.float32), border, cv2.BORDER_CONSTANT)
+        valid = _resized(weight, size) >= 1 - 1e-6
     _leave_out_clamped(valid, scale)
-    mask = _padded(sample.mask[:, columns].astype(np.uint8), border, cv2.BORDER_CONSTANT)
+    valid = _flipped(valid.view(np.uint8), window).view(bool)
+    mask = _padded(sample.mask[part].view(np.uint8), border, cv2.BORDER_CONSTANT)
     if mask.shape != (size[1], size[0]):
         mask = cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST_EXACT)
-    valid = _flipped(valid, window)
-    facial = np.where(valid[..., None], flow(sample.facial), np.float32(0))
-    head = None if sample.head is None else np.where(valid[..., None], flow(sample.head), np.float32(0))
-    return Sample(image(sample.image1), image(sample.image2), facial, head, valid, _flipped(mask > 0, window))
+    return Sample(
+        _show_image(sample.image1, window, rows, height),
+        _show_image(sample.image2, window.second, rows, height),
+        flow(sample.facial, valid),
+        None if sample.head is None else flow(sample.head, valid),
+        valid,
+        _flipped(mask, window) > 0,
+    )
+
+
+def _show_image(image: Rgb, window: Window, rows: Rows, height: int) -> Rgb:
+    part, border = _part(window, rows, image.shape[1], height)
+    shown = _padded(image[part], border, cv2.BORDER_REPLICATE)
+    return np.asarray(_flipped(_resized(shown, (window.out_width, window.out_height)), window), dtype=np.uint8)
+
+
+def _part(window: Window, rows: Rows, width: int, height: int) -> tuple[tuple[slice, slice], tuple[int, int, int, int]]:
+    """The part of some rows of a source that a window shows, and what it lacks at top, bottom, left and right."""
+    starts, stops, borders = [], [], []
+    for at, length, side in ((window.y, window.height, height), (window.x, window.width, width)):
+        # At least one row and column is shown: there must be a border to repeat.
+        start = min(max(0, at), side - 1)
+        stop = max(start + 1, min(side, at + length))
+        starts.append(start)
+        stops.append(stop)
+        borders += [max(0, -at), max(0, at + length - side)]
+    missing = [
+        length - (stop - start)
+        for start, stop, length in zip(starts, stops, (window.height, window.width), strict=True)
+    ]
+    border = []
+    for axis in (0, 1):
+        before = min(borders[2 * axis], missing[axis])
+        border += [before, missing[axis] - before]
+    part = (slice(starts[0] - rows.start, stops[0] - rows.start), slice(starts[1], stops[1]))
+    return part, (border[0], border[1], border[2], border[3])
 
 
 def _leave_out_clamped(valid: NDArray[np.bool_], scale: Float32) -> None:
@@ -177,18 +241,20 @@ def _leave_out_clamped(valid: NDArray[np.bool_], scale: Float32) -> None:
             edges[:clamped] = edges[len(edges) - clamped :] = False
 
 
-def _padded(array: NDArray[np.generic], border: tuple[int, int, int, int], kind: int) -> NDArray[np.generic]:
+def _padded(array: NDArray[Any], border: tuple[int, int, int, int], kind: int) -> NDArray[Any]:
     return np.asarray(cv2.copyMakeBorder(array, *border, kind)) if any(border) else array
 
 
-def _resized(array: NDArray[np.generic], size: tuple[int, int]) -> NDArray[np.generic]:
+def _resized(array: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
     if array.shape[:2] == (size[1], size[0]):
         return array
-    return np.asarray(cv2.resize(np.ascontiguousarray(array), size, interpolation=cv2.INTER_LINEAR))
+    return np.asarray(cv2.resize(array, size, interpolation=cv2.INTER_LINEAR))
 
 
-def _flipped(array: NDArray[np.generic], window: Window) -> NDArray[np.generic]:
-    return array[:: -1 if window.flip_y else 1, :: -1 if window.flip_x else 1]
+def _flipped(array: NDArray[Any], window: Window) -> NDArray[Any]:
+    if window.flip_x or window.flip_y:
+        array = cv2.flip(array, -1 if window.flip_x and window.flip_y else int(window.flip_x))
+    return array
 
 
 def _draw_colours(config: AugmentConfig, rng: np.random.Generator) -> tuple[Colour, Colour] | None:
@@ -205,7 +271,7 @@ def _draw_colour(config: AugmentConfig, rng: np.random.Generator) -> Colour:
     )
     angle = 2 * np.pi * rng.uniform(-config.hue, config.hue)
     turn = np.array([[1, 0, 0], [0, np.cos(angle), -np.sin(angle)], [0, np.sin(angle), np.cos(angle)]])
-    hue = np.linalg.inv(_YIQ) @ turn @ _YIQ
+    hue = _RGB_OF_YIQ @ turn @ _YIQ
     grey = np.tile(_LUMA, (3, 1))
     matrix = brightness * contrast * (saturation * np.eye(3) + (1 - saturation) * grey) @ hue
     # Contrast is measured from middle grey: an image's own mean would need all of it.

@@ -19,7 +19,7 @@ from ffngen.seeds import derive_generator
 from ffngen.training.augment import centre_crop, draw
 from ffngen.training.config import AugmentConfig
 from ffngen.training.losses import Truth
-from ffngen.training.sample import Sample, Source, as_chw
+from ffngen.training.sample import Sample, Source
 
 #: Draws are dealt to the sources in rounds of so many.
 _ROUND = 1000
@@ -29,11 +29,11 @@ _PREFETCH = 3
 
 
 class Batch(NamedTuple):
-    """B samples.
+    """B samples, their channels last, as they are read: the device that computes turns them.
 
-    :param image1: (B, 3, H, W) uint8, RGB.
+    :param image1: (B, H, W, 3) uint8, RGB.
     :param image2: the same.
-    :param facial: (B, 2, H, W) float32, pixels.
+    :param facial: (B, H, W, 2) float32, pixels.
     :param head: the same; 0 where a sample has none.
     :param has_head: (B,) bool.
     :param valid: (B, H, W) bool.
@@ -49,9 +49,16 @@ class Batch(NamedTuple):
     mask: Tensor
 
     @property
+    def images(self) -> tuple[Tensor, Tensor]:
+        """Both images as networks take them: (B, 3, H, W) float32, RGB 0..255."""
+        first, second = (image.permute(0, 3, 1, 2).float().contiguous() for image in (self.image1, self.image2))
+        return first, second
+
+    @property
     def truth(self) -> Truth:
         """What the loss needs."""
-        return Truth(self.facial, self.head, self.has_head, self.valid, self.mask)
+        facial, head = (flow.permute(0, 3, 1, 2) for flow in (self.facial, self.head))
+        return Truth(facial, head, self.has_head, self.valid, self.mask)
 
 
 class SampleOrder:
@@ -188,10 +195,10 @@ def collate(samples: Sequence[Sample | FfngenError]) -> Batch | FfngenError:
         whole.append(sample)
     heads = [np.zeros_like(s.facial) if s.head is None else s.head for s in whole]
     return Batch(
-        _stacked([as_chw(s.image1) for s in whole]),
-        _stacked([as_chw(s.image2) for s in whole]),
-        _stacked([as_chw(s.facial) for s in whole]),
-        _stacked([as_chw(head) for head in heads]),
+        _stacked([s.image1 for s in whole]),
+        _stacked([s.image2 for s in whole]),
+        _stacked([s.facial for s in whole]),
+        _stacked(heads),
         torch.tensor([s.head is not None for s in whole]),
         _stacked([s.valid for s in whole]),
         _stacked([s.mask for s in whole]),

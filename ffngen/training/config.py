@@ -46,6 +46,8 @@ class AugmentConfig(_Part):
     max_scale: float = Field(0.6, ge=-3, le=3, description="scale 2^x, upper bound of x")
     stretch_probability: Probability = Field(0.8, description="how often scales along x and y differ")
     max_stretch: float = Field(0.2, ge=0, le=2, description="they differ by up to 2^x each")
+    shift_probability: Probability = Field(0, description="how often the second image is taken from another place")
+    max_shift: Int = Field(16, ge=0, le=512, description="by up to so many pixels of the source in x and in y")
     flip_x_probability: Probability = Field(0.5, description="how often left and right are exchanged")
     flip_y_probability: Probability = Field(0.1, description="how often top and bottom are exchanged")
 
@@ -94,6 +96,7 @@ class StageConfig(_Part):
     stage: Literal[1, 2] = Field(1, description="1: facial flow; 2: DecFlow's head flow")
     loss: LossConfig = Field(default_factory=LossConfig)
     steps: Int | None = Field(None, ge=1, le=10**8, description="its steps; the run's `steps` when absent")
+    augment: AugmentConfig | None = Field(None, description="its augmentation; the run's `augment` when absent")
 
 
 class TrainConfig(_Part):

@@ -15,8 +15,9 @@ Rgb = NDArray[np.uint8]
 
 def batch_picture(batch: Batch, flows: Flows) -> Rgb:
     """(2 H, 2 W or more, 3): the images, then for each flow the true one above the estimate, on one scale."""
-    columns = [[_array(batch.image1[0]).astype(np.uint8), _array(batch.image2[0]).astype(np.uint8)]]
-    true = {"facial": batch.facial, "head": batch.head, "expression": batch.facial - batch.head}
+    columns = [[image[0].cpu().numpy() for image in (batch.image1, batch.image2)]]
+    truth = batch.truth
+    true = {"facial": truth.facial, "head": truth.head, "expression": truth.facial - truth.head}
     for name, target in true.items():
         estimate = getattr(flows, name)
         if estimate is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,8 +77,3 @@ class Source(Protocol):
     def __len__(self) -> int: ...
 
     def __getitem__(self, index: int) -> LazySample: ...
-
-
-def as_chw(array: NDArray[Any]) -> NDArray[Any]:
-    """(H, W, C) -> (C, H, W), contiguous."""
-    return np.ascontiguousarray(array.transpose(2, 0, 1))

@@ -8,7 +8,7 @@ from ffngen.models import FlowNetwork, FlowSequence, fast_forward
 from ffngen.models.output import Flows
 from ffngen.training.batches import Batch
 from ffngen.training.config import LossConfig
-from ffngen.training.losses import decomposed_loss, end_point_error
+from ffngen.training.losses import Truth, decomposed_loss, end_point_error
 
 
 class TrainingStep(nn.Module):
@@ -29,14 +29,13 @@ class TrainingStep(nn.Module):
         """The losses (``loss`` is their sum), end-point errors on the head in pixels, and the final flows."""
         flows: FlowSequence = fast_forward(
             self.network,
-            batch.image1.float(),
-            batch.image2.float(),
+            *batch.images,
             self.iterations,
             facial_only=not trains_head(self.network),
             every_iteration=True,
         )
-        losses = decomposed_loss(flows, batch.truth, self.loss)
-        return losses, _errors(flows.last, batch), flows.last
+        truth = batch.truth
+        return decomposed_loss(flows, truth, self.loss), _errors(flows.last, truth), flows.last
 
 
 def trains_head(network: FlowNetwork) -> bool:
@@ -44,11 +43,11 @@ def trains_head(network: FlowNetwork) -> bool:
     return any(p.requires_grad for decoder in network.decoders()[1:] for p in decoder.parameters())
 
 
-def _errors(flows: Flows, batch: Batch) -> dict[str, Tensor]:
-    where = batch.valid & batch.mask
-    errors = {"facial": end_point_error(flows.facial, batch.facial, where)}
+def _errors(flows: Flows, truth: Truth) -> dict[str, Tensor]:
+    where = truth.valid & truth.mask
+    errors = {"facial": end_point_error(flows.facial, truth.facial, where)}
     if flows.head is not None and flows.expression is not None:
-        where = where & batch.has_head[:, None, None]
-        errors["head"] = end_point_error(flows.head, batch.head, where)
-        errors["expression"] = end_point_error(flows.expression, batch.facial - batch.head, where)
+        where = where & truth.has_head[:, None, None]
+        errors["head"] = end_point_error(flows.head, truth.head, where)
+        errors["expression"] = end_point_error(flows.expression, truth.facial - truth.head, where)
     return errors

@@ -182,7 +182,7 @@ class _Loop:
             self.sources,
             config.batch_size,
             config.crop,
-            config.augment,
+            stage.augment or config.augment,
             config.seed,
             config.workers,
             self.fabric.global_rank,

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from ffngen.models import FlowNetwork, fast_forward
-from ffngen.training.sample import LazySample, Rows, Source, as_chw
+from ffngen.training.sample import LazySample, Rows, Source
 
 
 def pick_pairs(source: Source, count: int) -> list[int]:
@@ -42,7 +42,9 @@ def _errors(
     network: FlowNetwork, lazy: LazySample, iterations: int, device: torch.device, facial_only: bool
 ) -> dict[str, float]:
     sample = lazy.read(Rows(0, lazy.height))
-    images = [torch.from_numpy(as_chw(i))[None].to(device, torch.float32) for i in (sample.image1, sample.image2)]
+    images = [
+        torch.from_numpy(i).permute(2, 0, 1)[None].to(device, torch.float32) for i in (sample.image1, sample.image2)
+    ]
     flows = fast_forward(network, images[0], images[1], iterations, facial_only=facial_only).last
     where = sample.mask & sample.valid
     if not where.any():

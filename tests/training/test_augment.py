@@ -56,14 +56,17 @@ def source_point(window: Window, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarr
     )
 
 
+@pytest.mark.parametrize("shift", [(0, 0), (5, -3)])
 @pytest.mark.parametrize("flips", [(False, False), (True, False), (False, True), (True, True)])
 @pytest.mark.parametrize(
     "rectangle", [(10, 8, 48, 48), (3, 2, 60, 36), (20, 10, 33, 51), (-10, 8, 110, 48), (10, -30, 40, 130)]
 )
-def test_flow_leads_where_the_source_flow_leads(flips: tuple[bool, bool], rectangle: tuple[int, int, int, int]) -> None:
+def test_flow_leads_where_the_source_flow_leads(
+    flips: tuple[bool, bool], rectangle: tuple[int, int, int, int], shift: tuple[int, int]
+) -> None:
     """A pixel and the end of its flow, taken back to the source, are a source point and the end of its flow."""
     whole = sample()
-    window = Window(*rectangle, 48, 48, *flips)
+    window = Window(*rectangle, 48, 48, *flips, *shift)
     rows = window.rows(SIZE[1])
     shown = show(lazy(whole)[0].read(rows), window, rows, SIZE[1])
     y, x = np.mgrid[:48, :48].astype(np.float64)
@@ -72,23 +75,25 @@ def test_flow_leads_where_the_source_flow_leads(flips: tuple[bool, bool], rectan
     assert valid.sum() > 300
     true = np.stack([0.03 * start[0] - 0.02 * start[1] + 1.5, 0.01 * start[0] + 0.04 * start[1] - 2], -1)
     for flow, factor in ((shown.facial, 1.0), (shown.head, 0.5)):
-        end = source_point(window, x + flow[..., 0], y + flow[..., 1])
+        end = source_point(window.second, x + flow[..., 0], y + flow[..., 1])
         moved = np.stack([end[0] - start[0], end[1] - start[1]], -1)
         assert np.abs(moved - factor * true)[valid].max() < 2e-5
         assert not flow[~valid].any()
 
 
-def test_images_and_masks_go_with_the_flow() -> None:
+@pytest.mark.parametrize("shift", [(0, 0), (6, -4)])
+def test_images_and_masks_go_with_the_flow(shift: tuple[int, int]) -> None:
     """The pixel that the flow starts from shows what the source shows there."""
     whole = sample()
-    window = Window(11, 7, 60, 40, 48, 52, True, False)
+    window = Window(11, 7, 60, 40, 48, 52, True, False, *shift)
     rows = window.rows(SIZE[1])
     shown = show(lazy(whole)[0].read(rows), window, rows, SIZE[1])
     y, x = np.mgrid[:52, :48].astype(np.float64)
     start = source_point(window, x, y)
     maps = [np.clip(part, 0, side - 1).astype(np.float32) for part, side in zip(start, SIZE, strict=True)]
-    for image, source in ((shown.image1, whole.image1), (shown.image2, whole.image2)):
-        expected = cv2.remap(source, *maps, cv2.INTER_LINEAR).astype(int)
+    for image, source, offset in ((shown.image1, whole.image1, (0, 0)), (shown.image2, whole.image2, shift)):
+        moved = [part + np.float32(by) for part, by in zip(maps, offset, strict=True)]
+        expected = cv2.remap(source, *moved, cv2.INTER_LINEAR).astype(int)
         assert np.abs(image.astype(int) - expected)[2:-2, 2:-2].max() <= 6
     expected_mask = cv2.remap(whole.mask.astype(np.float32), *maps, cv2.INTER_LINEAR)
     certain = np.abs(expected_mask - 0.5) > 0.49
@@ -112,7 +117,9 @@ def test_any_size_gives_the_crop(size: tuple[int, int]) -> None:
     parts = (whole.image1, whole.image2, whole.facial, whole.head, whole.valid, whole.mask)
     whole = Sample(*(part[: size[1], : size[0]] for part in parts))
     for seed in range(20):
-        result = draw(AugmentConfig(), size, (64, 48), np.random.default_rng(seed))(lazy(whole)[0])
+        result = draw(AugmentConfig(shift_probability=0.7, max_shift=30), size, (64, 48), np.random.default_rng(seed))(
+            lazy(whole)[0]
+        )
         assert result.image1.shape == result.image2.shape == (48, 64, 3)
         assert result.facial.shape == result.head.shape == (48, 64, 2)
         assert result.valid.shape == result.mask.shape == (48, 64)

@@ -83,7 +83,9 @@ def test_sources_without_heads() -> None:
     stream = BatchStream(((Numbered(5), 1.0), (Numbered(5, 100, has_heads=False), 1.0)), 8, (16, 16), None, 0)
     (batch,) = stream.steps(0, 1)
     assert batch.has_head.tolist() == [int(i) < 100 for i in batch.image1[:, 0, 0, 0]]
-    assert batch.facial.shape == batch.head.shape == (8, 2, 16, 16)
+    assert batch.facial.shape == batch.head.shape == (8, 16, 16, 2)
+    assert batch.truth.facial.shape == (8, 2, 16, 16)
+    assert all(image.shape == (8, 3, 16, 16) for image in batch.images)
     assert not batch.head[~batch.has_head].any()
     assert batch.valid.dtype == torch.bool
 

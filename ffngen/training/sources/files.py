@@ -81,13 +81,16 @@ def read_pair(root: Path, pair: PairFiles, size: tuple[int, int], cache: FlowCac
     """
     image1, image2 = (_rows_of(read_image(root / name), root / name, size, rows) for name in (pair.image1, pair.image2))
     flows = [_read_flow(root / name, size, cache, rows) for name in (pair.facial, pair.head) if name is not None]
-    valid = np.logical_and.reduce([known(flow) for flow in flows])
+    valid = known(flows[0])
+    for flow in flows[1:]:
+        valid &= known(flow)
     if pair.invalid is not None:
         valid &= ~_rows_of(read_image(root / pair.invalid), root / pair.invalid, size, rows).any(-1)
     mask = np.ones(valid.shape, dtype=bool)
     if pair.mask is not None:
         mask = _rows_of(read_mask(root / pair.mask), root / pair.mask, size, rows) > 0
-    flows = [np.where(valid[..., None], flow, np.float32(0)) for flow in flows]
+    if not valid.all():
+        flows = [np.where(valid[..., None], flow, np.float32(0)) for flow in flows]
     return Sample(image1, image2, flows[0], flows[1] if len(flows) > 1 else None, valid, mask)
 
 
