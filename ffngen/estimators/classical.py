@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
-from ffngen.estimators.estimator import Estimate, PairByPair, Rgb
+from ffngen.estimators.estimator import Estimate, Estimator, PairByPair, Rgb
 from ffngen.flow.values import Flow
 
 #: OpenCV's DIS takes no image whose shorter side is below this.
@@ -46,17 +46,17 @@ def dis(image1: Rgb, image2: Rgb) -> Flow:
     height, width = image1.shape[:2]
     pad = (max(0, _MIN_SIDE - height), max(0, _MIN_SIDE - width))
     grey = [cv2.copyMakeBorder(_grey(image), 0, pad[0], 0, pad[1], cv2.BORDER_REPLICATE) for image in (image1, image2)]
-    method = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    method = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     return np.asarray(method.calc(grey[0], grey[1], None), dtype=np.float32)[:height, :width]
 
 
 def farneback(image1: Rgb, image2: Rgb) -> Flow:
     """Polynomial expansion (Farneback 2003), with the settings of OpenCV's own example."""
-    flow = cv2.calcOpticalFlowFarneback(_grey(image1), _grey(image2), None, 0.5, 3, 15, 3, 5, 1.2, 0)  # type: ignore[call-overload]
+    flow = cv2.calcOpticalFlowFarneback(_grey(image1), _grey(image2), None, 0.5, 3, 15, 3, 5, 1.2, 0)
     return np.asarray(flow, dtype=np.float32)
 
 
-CLASSICAL = {
+CLASSICAL: dict[str, Estimator] = {
     "zero": ZeroEstimator(),
     "dis": ClassicalEstimator("dis", dis, {"preset": "medium"}),
     "farneback": ClassicalEstimator("farneback", farneback),

@@ -14,7 +14,7 @@ from ffngen.flow.exr import read_flow_exr, write_flow_exr
 from ffngen.flow.flo import encode_flo, read_flo
 from ffngen.flow.kitti import read_flow_kitti
 from ffngen.flow.pfm import read_flow_pfm
-from ffngen.flow.values import Flow
+from ffngen.flow.values import Flow, check_size
 
 
 class FlowFormat(StrEnum):
@@ -46,17 +46,18 @@ def write_flow(path: str | Path, flow: NDArray[Any], valid: NDArray[Any] | None 
         write_flow_exr(path, flow, valid)
 
 
-def read_flow(path: str | Path, rows: slice | None = None) -> Flow:
+def read_flow(path: str | Path, rows: slice | None = None, size: tuple[int, int] | None = None) -> Flow:
     """Read a flow: (H, W, 2) float32, pixels; :func:`ffngen.flow.values.known` tells where it is defined.
 
     Besides the formats that are written, FlyingThings' ``.pfm`` and KITTI's 16-bit ``.png`` are read.
 
     :param rows: these rows alone, from a start to a stop within the image; all without it.
-    :raises InputFileError: not a flow file, or a damaged one.
+    :param size: the (height, width) that the whole flow must have; any without it.
+    :raises InputFileError: not a flow file, a damaged one, or one of another size.
     """
     match Path(path).suffix.lower():
         case ".flo":
-            return read_flo(path, rows)
+            return read_flo(path, rows, size)
         case ".pfm":
             flow = read_flow_pfm(path)
         case ".png":
@@ -64,4 +65,6 @@ def read_flow(path: str | Path, rows: slice | None = None) -> Flow:
         case _:
             FlowFormat.of(path)
             flow = read_flow_exr(path)
+    if size is not None:
+        check_size(path, flow.shape, size)
     return flow if rows is None else flow[rows]

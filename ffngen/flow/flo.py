@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ffngen.atomic import file_size
 from ffngen.errors import InputFileError
-from ffngen.flow.values import MAX_PIXELS, Flow, checked_flow
+from ffngen.flow.values import MAX_PIXELS, Flow, check_size, checked_flow
 
 _HEADER = struct.Struct("<4sii")
 _MAGIC = b"PIEH"
@@ -28,18 +28,21 @@ def encode_flo(flow: NDArray[Any], valid: NDArray[Any] | None = None) -> bytes:
     return _HEADER.pack(_MAGIC, width, height) + flow.astype("<f4", copy=False).tobytes()
 
 
-def read_flo(path: str | Path, rows: slice | None = None) -> Flow:
+def read_flo(path: str | Path, rows: slice | None = None, size: tuple[int, int] | None = None) -> Flow:
     """Read a ``.flo`` file.
 
     :param rows: read these rows alone, from a start to a stop within the image; all without it.
+    :param size: the (height, width) that the whole flow must have; any without it.
     :returns: (H, W, 2) float32, pixels; values above 1e9 in size are unknown (:func:`ffngen.flow.values.known`).
     :raises InputFileError: missing, of another kind, truncated, or longer than its header says.
     """
     path = Path(path)
-    size = file_size(path)
+    length = file_size(path)
     try:
         with path.open("rb") as file:
-            width, height = _read_header(file.read(_HEADER.size), size, path)
+            width, height = _read_header(file.read(_HEADER.size), length, path)
+            if size is not None:
+                check_size(path, (height, width), size)
             start, stop, _ = (rows or slice(None)).indices(height)
             file.seek(8 * width * start, 1)
             data = file.read(8 * width * (stop - start))

@@ -31,6 +31,6 @@ def read_flow_kitti(path: str | Path) -> Flow:
         bgr = None
     if bgr is None or bgr.shape != (height, width, 3) or bgr.dtype != np.uint16:
         raise InputFileError("a damaged PNG", where=path)
-    flow = (bgr[..., :0:-1].astype(np.float32) - 2**15) / 64
+    flow: Flow = (bgr[..., :0:-1].astype(np.float32) - 2**15) / 64
     flow[bgr[..., 0] == 0] = UNKNOWN_FLOW
     return flow

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ffngen.errors import InputFileError
 
 Flow = NDArray[np.float32]
 
@@ -41,3 +44,13 @@ def checked_flow(flow: NDArray[Any], valid: NDArray[Any] | None = None) -> Flow:
     if not np.isfinite(flow).all():
         raise ValueError("a flow must be finite wherever it is valid")
     return flow
+
+
+def check_size(path: str | Path, shape: tuple[int, ...], size: tuple[int, int]) -> None:
+    """Refuse a file whose array, (H, W) or (H, W, C), is not of a size (height, width).
+
+    :raises InputFileError: naming both sizes.
+    """
+    if shape[:2] != size:
+        what = f"{shape[1]} x {shape[0]} pixels, where {size[1]} x {size[0]} belong"
+        raise InputFileError(what, where=path, mend="all files of a pair have one size")

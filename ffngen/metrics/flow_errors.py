@@ -43,7 +43,7 @@ ERROR_NAMES = tuple(field.name for field in fields(FlowErrors))
 def endpoint_error(flow: NDArray[Any], true: NDArray[Any]) -> NDArray[np.float64]:
     """(H, W) float64: the length of the difference of two flows (H, W, 2), pixels."""
     difference = flow.astype(np.float64) - true
-    return np.hypot(difference[..., 0], difference[..., 1])
+    return np.asarray(np.hypot(difference[..., 0], difference[..., 1]), dtype=np.float64)
 
 
 def flow_errors(flow: NDArray[Any], true: NDArray[Any], where: NDArray[np.bool_]) -> FlowErrors | None:

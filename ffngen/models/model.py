@@ -102,7 +102,9 @@ class FlowModel:
             fits = isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.ndim == 3
             fits = fits and image.shape[2] == 3
             # PyTorch wants arrays that may be written to, which those of a file's bytes are not.
-            batch = torch.from_numpy(np.require(image, requirements="CW")).permute(2, 0, 1)[None] if fits else image
+            batch = (
+                torch.from_numpy(np.require(image, requirements=["C", "W"])).permute(2, 0, 1)[None] if fits else image
+            )
         if not fits or 0 in batch.shape:
             mend = "give an array (H, W, 3) uint8, or a tensor (3, H, W) or (B, 3, H, W) of RGB 0..255"
             raise InputFileError(f"not an image: {_shape(image)}", where=name, mend=mend)

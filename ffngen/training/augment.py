@@ -284,10 +284,9 @@ def _draw_erased(
 ) -> tuple[tuple[int, int, int, int], ...]:
     low, high = config.eraser_side
     count = int(rng.integers(1, config.eraser_count + 1))
-    return tuple(
-        (int(rng.integers(0, crop[0])), int(rng.integers(0, crop[1])), *(int(n) for n in rng.integers(low, high, 2)))
-        for _ in range(count)
-    )
+    corners = rng.integers(0, crop, (count, 2)).tolist()
+    sides = rng.integers(low, high, (count, 2)).tolist()
+    return tuple((x, y, width, height) for (x, y), (width, height) in zip(corners, sides, strict=True))
 
 
 def _erase(image: Rgb, rectangles: tuple[tuple[int, int, int, int], ...]) -> Rgb:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -205,11 +206,14 @@ def collate(samples: Sequence[Sample | FfngenError]) -> Batch | FfngenError:
     )
 
 
-def _stacked(arrays: list[NDArray[np.generic]]) -> Tensor:
+def _stacked(arrays: Sequence[NDArray[np.generic]]) -> Tensor:
     return torch.from_numpy(np.stack(arrays))
 
 
 def _start_worker(number: int) -> None:
+    # Ctrl-C and a scheduler's SIGTERM reach every process; when to stop is for the one that trains to say.
+    for request in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(request, signal.SIG_IGN)
     # The workers are the parallelism; threads of their own would get in each other's way.
     torch.set_num_threads(1)
     cv2.setNumThreads(0)

@@ -33,15 +33,15 @@ class FlowCache:
     folder: Path
     max_bytes: int
 
-    def read(self, path: Path, rows: slice | None = None) -> Flow:
+    def read(self, path: Path, rows: slice | None = None, size: tuple[int, int] | None = None) -> Flow:
         """As :func:`ffngen.flow.files.read_flow`, from the cache where it holds the file as it is now."""
         if path.suffix.lower() == ".flo":
-            return read_flow(path, rows)
+            return read_flow(path, rows, size)
         cached = self._place(path)
         try:
-            return read_flo(cached, rows)
+            return read_flo(cached, rows, size)
         except FfngenError:
-            flow = read_flow(path)
+            flow = read_flow(path, size=size)
         if self._has_room(cached):
             # A full or unwritable disk costs time, and no training.
             with suppress(OSError, FfngenError):

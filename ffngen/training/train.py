@@ -103,11 +103,19 @@ def _validation_source(configs: list[SourceConfig]) -> Source | None:
 def train(run: TrainingRun) -> Iterator[Progress]:
     """Carry a run out, from wherever it is; yields after each step.
 
-    :raises FfngenError: a file of the data is at fault, or the loss is no longer finite.
+    :raises FfngenError: a file of the data is at fault, the loss is no longer finite, or a process that loads data
+        was killed.
     """
     loop = _Loop(run)
-    with ExitStack() as stack:
-        yield from loop.run(stack)
+    try:
+        with ExitStack() as stack:
+            yield from loop.run(stack)
+    except RuntimeError as error:
+        # PyTorch reports it wherever the main thread happens to be.
+        if "DataLoader worker" not in str(error):
+            raise
+        mend = "run the same command again, with fewer workers if memory was short"
+        raise FfngenError("a process that loads data was killed", where=run.folder.root, mend=mend) from error
 
 
 class _Loop:

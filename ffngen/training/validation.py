@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from ffngen.flow.values import Flow
 from ffngen.models import FlowNetwork, fast_forward
 from ffngen.training.sample import LazySample, Rows, Source
 
@@ -55,6 +57,6 @@ def _errors(
     return {name: _mean_error(getattr(flows, name), flow, where) for name, flow in true.items()}
 
 
-def _mean_error(flow: Tensor, true: np.ndarray, where: np.ndarray) -> float:
+def _mean_error(flow: Tensor, true: Flow, where: NDArray[np.bool_]) -> float:
     found = flow[0].permute(1, 2, 0).float().cpu().numpy()
     return float(np.linalg.norm(found - true, axis=-1)[where].mean())

@@ -7,6 +7,7 @@ pixel's ray meets them, and where that point goes, follows from one linear syste
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -130,6 +131,16 @@ def picture(shape: list[np.ndarray]) -> np.ndarray:
     return np.round(127.5 + 100 * rgb).astype(np.uint8)
 
 
+@cache
+def _picture(pose: int, expression: int) -> bytes:
+    return encode_png(picture(panels(pose, expression)))
+
+
+@cache
+def _truth(pose: int, expression: int, next_pose: int, next_expression: int) -> tuple[np.ndarray, ...]:
+    return closed_form(panels(pose, expression), panels(next_pose, next_expression))
+
+
 def write_sequence(
     root: Path, key: SequenceKey, *, identity: str, neutral: bool = False, flow_format: FlowFormat = FlowFormat.FLO
 ) -> None:
@@ -137,16 +148,16 @@ def write_sequence(
     layout = SequenceLayout(key, N, neutral, ImageFormat.PNG, flow_format)
     for path in layout.files():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
-    write_atomic(root / layout.record(Record.CONTACT_SHEET), encode_png(picture(panels(0, 0))))
+    write_atomic(root / layout.record(Record.CONTACT_SHEET), _picture(0, 0))
     for t in layout.facial_frames:
-        flow, depth, mask = closed_form(panels(t, t), panels(t + 1, t + 1))
+        flow, depth, mask = _truth(t, t, t + 1, t + 1)
         write_atomic(root / layout.file(Output.MASK, t), encode_mask(mask))
         write_depth_exr(root / layout.file(Output.DEPTH, t), depth)
-        write_atomic(root / layout.file(Output.FACIAL_IMAGE, t), encode_png(picture(panels(t, t))))
+        write_atomic(root / layout.file(Output.FACIAL_IMAGE, t), _picture(t, t))
         if t in layout.pair_frames:
             write_flow(root / layout.file(Output.FACIAL_FLOW, t), flow)
-            write_flow(root / layout.file(Output.HEAD_FLOW, t), closed_form(panels(t, t), panels(t + 1, t))[0])
-            write_atomic(root / layout.file(Output.HEAD_IMAGE, t + 1), encode_png(picture(panels(t + 1, t))))
+            write_flow(root / layout.file(Output.HEAD_FLOW, t), _truth(t, t, t + 1, t)[0])
+            write_atomic(root / layout.file(Output.HEAD_IMAGE, t + 1), _picture(t + 1, t))
     vertices = SequenceVertices(
         facial=np.stack([mesh(panels(t, t)) for t in layout.facial_frames]),
         head=np.stack([mesh(panels(t + 1, t)) for t in layout.pair_frames]),

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ffngen.dataset.arrays import read_mask
 from ffngen.errors import InputFileError
 from ffngen.flow.files import read_flow
-from ffngen.flow.values import known
+from ffngen.flow.values import check_size, known
 from ffngen.images import image_size, read_image
 from ffngen.training.cache import FlowCache
 from ffngen.training.sample import LazySample, Rows, Sample
@@ -80,7 +80,8 @@ def read_pair(root: Path, pair: PairFiles, size: tuple[int, int], cache: FlowCac
     :raises InputFileError: a file is missing, damaged, or of another size.
     """
     image1, image2 = (_rows_of(read_image(root / name), root / name, size, rows) for name in (pair.image1, pair.image2))
-    flows = [_read_flow(root / name, size, cache, rows) for name in (pair.facial, pair.head) if name is not None]
+    read = read_flow if cache is None else cache.read
+    flows = [read(root / name, rows.slice, size) for name in (pair.facial, pair.head) if name is not None]
     valid = known(flows[0])
     for flow in flows[1:]:
         valid &= known(flow)
@@ -95,17 +96,5 @@ def read_pair(root: Path, pair: PairFiles, size: tuple[int, int], cache: FlowCac
 
 
 def _rows_of(array: NDArray[np.uint8], path: Path, size: tuple[int, int], rows: Rows) -> NDArray[np.uint8]:
-    _check_size(array.shape, path, size)
+    check_size(path, array.shape, size)
     return array[rows.slice]
-
-
-def _read_flow(path: Path, size: tuple[int, int], cache: FlowCache | None, rows: Rows) -> NDArray[np.float32]:
-    flow = read_flow(path, rows.slice) if cache is None else cache.read(path, rows.slice)
-    _check_size((size[0] if len(flow) == rows.stop - rows.start else len(flow), flow.shape[1]), path, size)
-    return flow
-
-
-def _check_size(shape: tuple[int, ...], path: Path, size: tuple[int, int]) -> None:
-    if shape[:2] != size:
-        what = f"{shape[1]} x {shape[0]} pixels, where the first image has {size[1]} x {size[0]}"
-        raise InputFileError(what, where=path, mend="all files of a pair have one size")

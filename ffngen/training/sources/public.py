@@ -54,10 +54,9 @@ def sintel(root: Path, split: str) -> Iterator[PairFiles]:
             for first, second in pairwise(sorted(folder.glob("*.png"))):
                 flow = root / "training" / "flow" / folder.name / f"{first.stem}.flo"
                 invalid = root / "training" / "invalid" / folder.name / first.name
-                yield PairFiles(
-                    *(_relative(root, path) for path in (first, second, flow)),
-                    invalid=_relative(root, invalid) if invalid.is_file() else None,
-                )
+                image1, image2, truth = (_relative(root, path) for path in (first, second, flow))
+                not_valid = _relative(root, invalid) if invalid.is_file() else None
+                yield PairFiles(image1, image2, truth, invalid=not_valid)
 
 
 def kitti(root: Path, split: str) -> Iterator[PairFiles]:
