@@ -9,7 +9,7 @@ from pathlib import Path
 from ffngen.estimators.estimator import Estimate, Rgb
 from ffngen.models import FlowModel, load
 from ffngen.models.network import DEFAULT_ITERATIONS
-from ffngen.models.tiling import needs_tiles, tiled
+from ffngen.models.tiling import bytes_per_pixel, tiled
 
 
 class NetworkEstimator:
@@ -38,7 +38,8 @@ class NetworkEstimator:
         if first is None:
             return
         whole = chain([first], ahead)
-        if needs_tiles(first.shape[0], first.shape[1], self._memory_gib):
+        needed = first.shape[0] * first.shape[1] * bytes_per_pixel(self.model) / 2**30
+        if self._memory_gib is not None and needed > self._memory_gib:
             for image1, image2 in pairwise(whole):
                 yield self(image1, image2)
         else:

@@ -101,7 +101,7 @@ def evaluate(
     heaps: dict[str, list[tuple[float, int, Pictured]]] = {e.name: [] for e in estimators}
     for number, pair in enumerate(pairs):
         image1, image2 = pair.image1, pair.image2
-        true, where = _truth(pair, image1.shape)
+        true, where = _truth(pair, image1.shape, image2.shape)
         found = None if areas is None else areas.areas(pair)
         for estimator in estimators:
             estimate = estimator(image1, image2)
@@ -120,11 +120,14 @@ def evaluate(
     return result
 
 
-def _truth(pair: Pair, shape: tuple[int, ...]) -> tuple[dict[str, Flow], NDArray[np.bool_]]:
+def _truth(
+    pair: Pair, shape: tuple[int, ...], next_shape: tuple[int, ...]
+) -> tuple[dict[str, Flow], NDArray[np.bool_]]:
     facial, head, mask = pair.facial_flow, pair.head_flow, pair.mask
-    for name, array in (("facial flow", facial), ("head flow", head), ("mask", mask)):
-        if array.shape[:2] != shape[:2]:
-            what = f"frame {pair.frame}: the {name} is {array.shape[:2]}, the image {shape[:2]}"
+    shapes = {"next image": next_shape, "facial flow": facial.shape, "head flow": head.shape, "mask": mask.shape}
+    for name, found in shapes.items():
+        if found[:2] != shape[:2]:
+            what = f"frame {pair.frame}: the {name} is {found[:2]}, the image {shape[:2]}"
             raise DatasetError(what, where=pair.metadata.sequence, mend="check the dataset with ffngen verify")
     true = {"facial": facial, "head": head, "expression": facial - head}
     return true, (mask > 0) & known(facial) & known(head)

@@ -60,4 +60,6 @@ class ModelConfig(BaseModel):
     encoder_weights: EncoderWeights | None = None
     #: DecFlow's head decoder is not trained (yet), so that head and expression flow are not given.
     facial_only: bool = False
+    #: Images are enlarged by it before the network sees them, as in its training.
+    input_scale: float = Field(1.0, ge=0.25, le=8)
     notes: dict[str, Any] = Field(default_factory=dict)

@@ -2,7 +2,8 @@
 
 What is saved: a context convolution per iteration and gate (it does not change between iterations), two of
 three passes over the gates' input, a lookup and an attention product where two decoders share them, and the
-upsampling of flows that nobody reads. Above a size, correlation and attention are made on demand.
+upsampling of flows that nobody reads; where all are read, they are upsampled together. Above a size, correlation
+and attention are made on demand.
 """
 
 from __future__ import annotations
@@ -15,12 +16,13 @@ from torch import Tensor
 from torch.nn import functional
 
 from ffngen.models.attention import DIM, Attention, aggregate_together
+from ffngen.models.batched import BatchedDecoders
 from ffngen.models.coordinates import Padding, pixel_grid
 from ffngen.models.correlation import AllPairsCorrelation
 from ffngen.models.network import DEFAULT_ITERATIONS, FlowNetwork
 from ffngen.models.on_demand import OnDemandAttention, OnDemandCorrelation
 from ffngen.models.output import FlowSequence
-from ffngen.models.update import Decoder, SepConvGRU
+from ffngen.models.update import Decoder, GRUDecoder, SepConvGRU
 from ffngen.models.upsampling import upsample_convex
 
 #: Above this many bytes of correlation and attention for one pair they are made on demand: about 710x710 pixels.
@@ -126,28 +128,44 @@ def refine_together(
     *,
     every_iteration: bool,
     low_memory: bool,
+    batched: bool | None = None,
 ) -> list[list[Tensor]]:
-    """Run decoders side by side, sharing lookups and attention; each one's flows (B, 2, 8 h, 8 w)."""
+    """Run decoders side by side, sharing lookups and attention; each one's flows (B, 2, 8 h, 8 w).
+
+    :param batched: all decoders' layers as one (:mod:`ffngen.models.batched`); None does so on a GPU.
+    """
     correlation = OnDemandCorrelation if low_memory else AllPairsCorrelation
     volume = correlation(encoded.features1, encoded.features2)
     aggregate = _aggregation(decoders, attention, encoded.context, low_memory=low_memory)
-    recurrences = [_recurrence(decoder, encoded.context) for decoder in decoders]
+    advance = _one_by_one(decoders, aggregate, encoded.context)
+    if encoded.context.is_cuda if batched is None else batched:
+        advance = _batched(decoders, aggregate, encoded.context) or advance
     hidden = [encoded.hidden] * len(decoders)
     grid = pixel_grid(*encoded.hidden.shape[-2:], device=encoded.hidden.device)
     coordinates = [grid.expand(len(encoded.hidden), -1, -1, -1)] * len(decoders)
-    flows: list[list[Tensor]] = [[] for _ in decoders]
+    kept: list[list[tuple[Tensor, Tensor]]] = [[] for _ in decoders]
     for iteration in range(iterations):
         coordinates = [c.detach() for c in coordinates]
         windows = volume.lookup(*coordinates)
-        motion = [d.encoder(c - grid, w) for d, c, w in zip(decoders, coordinates, windows, strict=True)]
-        hidden = [step(h, m) for step, h, m in zip(recurrences, hidden, aggregate(motion), strict=True)]
-        coordinates = [c + d.flow_head(h) for d, c, h in zip(decoders, coordinates, hidden, strict=True)]
+        hidden, changes = advance(hidden, [c - grid for c in coordinates], windows)
+        coordinates = [c + change for c, change in zip(coordinates, changes, strict=True)]
         if every_iteration or iteration == iterations - 1:
-            for decoder, c, h, found in zip(decoders, coordinates, hidden, flows, strict=True):
-                found.append(upsample_convex(c - grid, decoder.upsampling_weights(h)))
-    return flows
+            for found, c, h in zip(kept, coordinates, hidden, strict=True):
+                found.append((c - grid, h))
+    return [_upsample_together(decoder, found) for decoder, found in zip(decoders, kept, strict=True)]
 
 
+def _upsample_together(decoder: Decoder, states: Sequence[tuple[Tensor, Tensor]]) -> list[Tensor]:
+    """Upsample the flows of several iterations at once: nothing in the recurrence waits for them.
+
+    :param states: coarse flow and hidden state of each iteration.
+    """
+    flow, hidden = (torch.cat(parts) for parts in zip(*states, strict=True))
+    return list(upsample_convex(flow, decoder.upsampling_weights(hidden)).chunk(len(states)))
+
+
+#: Hidden states, flows and windows of all decoders -> their next hidden states, and the changes of their flows.
+_Advance = Callable[[Sequence[Tensor], Sequence[Tensor], Sequence[Tensor]], tuple[list[Tensor], list[Tensor]]]
 _Aggregation = Callable[[Sequence[Tensor]], Sequence[Tensor]]
 _Recurrence = Callable[[Tensor, Tensor], Tensor]
 
@@ -164,6 +182,36 @@ def _aggregation(
         return lambda motion: _beside(motion, on_demand.aggregate(aggregators, motion))
     weights = attention(context)
     return lambda motion: _beside(motion, aggregate_together(aggregators, weights, motion))
+
+
+def _one_by_one(decoders: Sequence[Decoder], aggregate: _Aggregation, context: Tensor) -> _Advance:
+    recurrences = [_recurrence(decoder, context) for decoder in decoders]
+
+    def advance(
+        hidden: Sequence[Tensor], flows: Sequence[Tensor], windows: Sequence[Tensor]
+    ) -> tuple[list[Tensor], list[Tensor]]:
+        motion = [d.encoder(f, w) for d, f, w in zip(decoders, flows, windows, strict=True)]
+        states = [step(h, m) for step, h, m in zip(recurrences, hidden, aggregate(motion), strict=True)]
+        return states, [d.flow_head(h) for d, h in zip(decoders, states, strict=True)]
+
+    return advance
+
+
+def _batched(decoders: Sequence[Decoder], aggregate: _Aggregation, context: Tensor) -> _Advance | None:
+    """As :func:`_one_by_one`; None for a single decoder, and for those of another kind."""
+    kinds = [decoder for decoder in decoders if isinstance(decoder, GRUDecoder)]
+    if len(decoders) < 2 or len(kinds) < len(decoders):
+        return None
+    count, together = len(kinds), BatchedDecoders(kinds, context)
+
+    def advance(
+        hidden: Sequence[Tensor], flows: Sequence[Tensor], windows: Sequence[Tensor]
+    ) -> tuple[list[Tensor], list[Tensor]]:
+        motion = together.motion(torch.cat(list(flows), 1), torch.cat(list(windows), 1))
+        states = together.step(torch.cat(list(hidden), 1), torch.cat(list(aggregate(motion.chunk(count, 1))), 1))
+        return list(states.chunk(count, 1)), list(together.change(states).chunk(count, 1))
+
+    return advance
 
 
 def _beside(motion: Sequence[Tensor], shared: Sequence[Tensor]) -> list[Tensor]:

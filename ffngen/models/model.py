@@ -18,6 +18,7 @@ from ffngen.models.config import ModelConfig
 from ffngen.models.fast import fast_along, fast_forward
 from ffngen.models.network import DEFAULT_ITERATIONS, FlowNetwork
 from ffngen.models.output import Flows, FlowSequence
+from ffngen.models.scaling import at_scale, enlarge, shrink
 
 
 class FlowModel:
@@ -69,7 +70,8 @@ class FlowModel:
             raise InputFileError(what, where="image2", mend="give two images of one kind and size")
         count = self.iterations if iterations is None else _checked_iterations(iterations)
         with torch.inference_mode():
-            flows = self._path(first, second, count, facial_only=self.config.facial_only).last
+            path = partial(self._path, iterations=count, facial_only=self.config.facial_only)
+            flows = at_scale(lambda *images: path(*images).last, first, second, self.config.input_scale)
         return Flows(*(None if flow is None else _like(image1, flow) for flow in flows))
 
     def along(self, frames: Iterable[NDArray[np.uint8]], *, iterations: int | None = None) -> Iterator[Flows]:
@@ -79,9 +81,16 @@ class FlowModel:
         :raises InputFileError: for a frame of another size or kind.
         """
         count = self.iterations if iterations is None else _checked_iterations(iterations)
+        size: list[int] = []
         with torch.inference_mode():
-            for flows in fast_along(self.network, self._frames(frames), count, facial_only=self.config.facial_only):
-                yield Flows(*(None if flow is None else _array(flow) for flow in flows.last))
+            enlarged = (self._enlarged(frame, size) for frame in self._frames(frames))
+            for flows in fast_along(self.network, enlarged, count, facial_only=self.config.facial_only):
+                yield Flows(*(None if flow is None else _array(shrink(flow, *size)) for flow in flows.last))
+
+    def _enlarged(self, frame: Tensor, size: list[int]) -> Tensor:
+        """The frame as the network sees it; its own height and width are noted."""
+        size[:] = frame.shape[-2:]
+        return enlarge(frame, self.config.input_scale)
 
     def _frames(self, frames: Iterable[NDArray[np.uint8]]) -> Iterator[Tensor]:
         size: torch.Size | None = None

@@ -34,11 +34,12 @@ def tiled(
     :raises JobError: the bound leaves no room for a tile of 256 pixels.
     """
     height, width = image1.shape[:2]
-    if memory_gib is None or not needs_tiles(height, width, memory_gib):
+    per_pixel = bytes_per_pixel(model)
+    if memory_gib is None or height * width * per_pixel <= memory_gib * 2**30:
         return model(image1, image2)
-    side = int((memory_gib * 2**30 / BYTES_PER_PIXEL) ** 0.5) // STRIDE * STRIDE
+    side = int((memory_gib * 2**30 / per_pixel) ** 0.5) // STRIDE * STRIDE
     if side < _MIN_TILE:
-        least = _MIN_TILE**2 * BYTES_PER_PIXEL / 2**30
+        least = _MIN_TILE**2 * per_pixel / 2**30
         raise JobError(f"{memory_gib:g} GiB are too few for a tile", where="memory", mend=f"allow {least:.2g} or more")
     sums: list[Flow | None] = [None, None, None]
     weights = np.zeros((height, width, 1), dtype=np.float32)
@@ -55,9 +56,9 @@ def tiled(
     return Flows(*(None if total is None else total / weights for total in sums))
 
 
-def needs_tiles(height: int, width: int, memory_gib: float | None) -> bool:
-    """Whether a pair of this size takes more than a bound on memory, GiB."""
-    return memory_gib is not None and height * width * BYTES_PER_PIXEL > memory_gib * 2**30
+def bytes_per_pixel(model: FlowModel) -> float:
+    """What a pair takes at most for each pixel of an image."""
+    return BYTES_PER_PIXEL * model.config.input_scale**2
 
 
 def spans(length: int, side: int) -> list[slice]:

@@ -101,30 +101,34 @@ class Augmentation:
         return Sample(image1, image2, sample.facial, sample.head, sample.valid, sample.mask)
 
 
-def draw(config: AugmentConfig, size: tuple[int, int], crop: tuple[int, int], rng: np.random.Generator) -> Augmentation:
+def draw(
+    config: AugmentConfig, size: tuple[int, int], crop: tuple[int, int], rng: np.random.Generator, scale: float = 1
+) -> Augmentation:
     """Draw an augmentation.
 
     :param size: (width, height) of the source's images, pixels.
     :param crop: (width, height) of what comes out, pixels.
+    :param scale: how much larger than the source all is shown, before the scale that is drawn.
     """
-    window = _draw_window(config, size, crop, rng)
+    window = _draw_window(config, size, crop, rng, scale)
     colours = _draw_colours(config, rng)
     erased = _draw_erased(config, crop, rng) if rng.random() < config.eraser_probability else ()
     return Augmentation(window, colours, erased)
 
 
-def centre_crop(size: tuple[int, int], crop: tuple[int, int]) -> Augmentation:
+def centre_crop(size: tuple[int, int], crop: tuple[int, int], scale: float = 1) -> Augmentation:
     """No augmentation: the middle of the image, or all of it with padding around."""
-    x, y = ((side - part) // 2 for side, part in zip(size, crop, strict=True))
-    return Augmentation(Window(x, y, *crop, *crop), None, ())
+    parts = [max(2, round(side / scale)) for side in crop]
+    x, y = ((side - part) // 2 for side, part in zip(size, parts, strict=True))
+    return Augmentation(Window(x, y, parts[0], parts[1], *crop), None, ())
 
 
 def _draw_window(
-    config: AugmentConfig, size: tuple[int, int], crop: tuple[int, int], rng: np.random.Generator
+    config: AugmentConfig, size: tuple[int, int], crop: tuple[int, int], rng: np.random.Generator, scale: float
 ) -> Window:
-    scales = [1.0, 1.0]
+    scales = [scale, scale]
     if rng.random() < config.spatial_probability:
-        scale = 2.0 ** rng.uniform(config.min_scale, config.max_scale)
+        scale *= 2.0 ** rng.uniform(config.min_scale, config.max_scale)
         scales = [scale, scale]
         if rng.random() < config.stretch_probability:
             scales = [scale * 2.0 ** rng.uniform(-config.max_stretch, config.max_stretch) for _ in range(2)]

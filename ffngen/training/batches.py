@@ -111,6 +111,7 @@ class _Draws(Dataset[Sample | FfngenError]):
     augment: AugmentConfig | None
     crop: tuple[int, int]
     seed: int
+    scale: float
 
     def __getitem__(self, number: int) -> Sample | FfngenError:
         source, index = self.order(number)
@@ -118,8 +119,9 @@ class _Draws(Dataset[Sample | FfngenError]):
             lazy = self.sources[source][index]
             size = (lazy.width, lazy.height)
             if self.augment is None:
-                return centre_crop(size, self.crop)(lazy)
-            return draw(self.augment, size, self.crop, derive_generator(self.seed, "augment", number))(lazy)
+                return centre_crop(size, self.crop, self.scale)(lazy)
+            rng = derive_generator(self.seed, "augment", number)
+            return draw(self.augment, size, self.crop, rng, self.scale)(lazy)
         except FfngenError as error:
             return error
 
@@ -153,6 +155,7 @@ class BatchStream:
     :param crop: (width, height), pixels.
     :param workers: processes that load; 0 loads in this one.
     :param rank: which of ``world`` processes this is.
+    :param scale: how much larger than they are images are shown.
     """
 
     sources: tuple[tuple[Source, float], ...]
@@ -163,6 +166,7 @@ class BatchStream:
     workers: int = 0
     rank: int = 0
     world: int = 1
+    scale: float = 1
 
     def steps(self, first: int, last: int) -> Iterator[Batch]:
         """The batches of the steps ``first`` to ``last - 1``.
@@ -172,7 +176,7 @@ class BatchStream:
         sources = tuple(source for source, _ in self.sources)
         order = SampleOrder([len(s) for s in sources], [weight for _, weight in self.sources], self.seed)
         loader = DataLoader(
-            _Draws(sources, order, self.augment, self.crop, self.seed),
+            _Draws(sources, order, self.augment, self.crop, self.seed, self.scale),
             batch_sampler=_Numbers(first, last, self.batch_size, self.rank, self.world),
             num_workers=self.workers,
             collate_fn=collate,

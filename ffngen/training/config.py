@@ -125,6 +125,7 @@ class TrainConfig(_Part):
     warm_up: float = Field(0.05, gt=0, lt=1, description="share of the steps in which the learning rate rises")
     freeze_batch_norm: bool = Field(False, description="keep the statistics of the context encoder's batch norm")
     augment: AugmentConfig | None = Field(default_factory=AugmentConfig)
+    input_scale: float = Field(1, ge=0.25, le=8, description="how much larger than they are the network sees images")
     seed: Int = Field(0, ge=0, lt=2**63)
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     deterministic: bool = Field(False, description="only deterministic kernels, slower on a GPU")

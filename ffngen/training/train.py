@@ -60,20 +60,24 @@ class TrainingRun:
 
     :param sources: each with its weight.
     :param validation: a source that is not trained on, or None where the dataset has no ``val`` split.
+    :param network: what the run starts from, on the CPU.
+    :param fabric: Lightning's, which knows the devices and processes.
     """
 
     config: TrainConfig
     folder: RunFolder
     sources: tuple[tuple[Source, float], ...]
     validation: Source | None
+    network: FlowNetwork
+    fabric: Any
 
 
 def open_run(config: TrainConfig, dataset: Path | None, out: Path, *, overwrite: bool = False) -> TrainingRun:
-    """Open a run's data and claim its folder.
+    """Open a run's data, network and devices, and claim its folder when nothing is at fault.
 
     :param dataset: of the config's ``dataset_kind``: its ``train`` split is trained on, and its ``val`` split, where
         it has one, validates; besides the config's sources, or None.
-    :raises FfngenError: a source or the folder cannot be used.
+    :raises FfngenError: a source, a checkpoint, a device or the folder cannot be used.
     """
     named = [] if dataset is None else [SourceConfig(kind=config.dataset_kind, path=str(dataset))]
     configs = [*named, *config.sources]
@@ -84,10 +88,17 @@ def open_run(config: TrainConfig, dataset: Path | None, out: Path, *, overwrite:
     if any(stage.stage == 2 for stage in config.stages) and not any(s.has_heads for s, _ in sources):
         raise JobError("stage 2 needs head flow, and no source has any", where="sources", mend="add an ffngen dataset")
     validation = None if not config.validate_pairs else _validation_source(configs)
+    network = first_network(config)
+    fabric = _fabric(config)
+    if config.batch_size % fabric.world_size:
+        what = f"{config.batch_size} pairs a step cannot be shared by {fabric.world_size} devices"
+        raise JobError(what, where="batch_size", mend="choose a multiple")
     folder = RunFolder(out)
-    record = {"config": config.content(), "data": provenance.data(sources), "code": provenance.code()}
-    folder.claim(record, overwrite=overwrite)
-    return TrainingRun(config, folder, sources, validation)
+    if fabric.is_global_zero:
+        record = {"config": config.content(), "data": provenance.data(sources), "code": provenance.code()}
+        folder.claim(record, overwrite=overwrite)
+    fabric.barrier()
+    return TrainingRun(config, folder, sources, validation, network, fabric)
 
 
 def _validation_source(configs: list[SourceConfig]) -> Source | None:
@@ -124,16 +135,12 @@ class _Loop:
     def __init__(self, run: TrainingRun) -> None:
         self.config, self.folder, self.sources = run.config, run.folder, run.sources
         self.validation_source = run.validation
-        self.fabric = _fabric(run.config)
-        if run.config.batch_size % self.fabric.world_size:
-            what = f"{run.config.batch_size} pairs a step cannot be shared by {self.fabric.world_size} devices"
-            raise JobError(what, where="batch_size", mend="choose a multiple")
+        self.fabric, self.network = run.fabric, run.network
         if run.config.threads is not None:
             torch.set_num_threads(run.config.threads)
         torch.use_deterministic_algorithms(run.config.deterministic)
         self.step = 0
         self.best: float | None = None
-        self.network = first_network(run.config)
 
     @property
     def main(self) -> bool:
@@ -195,6 +202,7 @@ class _Loop:
             config.workers,
             self.fabric.global_rank,
             self.fabric.world_size,
+            config.input_scale,
         )
         for batch in stream.steps(self.step, end):
             yield self._step(self.fabric.to_device(batch), stage, (first, end), averages)
@@ -238,7 +246,9 @@ class _Loop:
                 pairs = pick_pairs(self.validation_source, self.config.validate_pairs)
                 facial_only = not trains_head(self.network)
                 source, iterations = self.validation_source, self.config.iterations
-                errors = validate(self.network, source, pairs, iterations, facial_only=facial_only)
+                errors = validate(
+                    self.network, source, pairs, iterations, facial_only=facial_only, scale=self.config.input_scale
+                )
                 self.log.write(self.step, "validation", errors)
             score = _score(errors, stage)
             if score is None or self.best is None or score < self.best:
@@ -258,9 +268,9 @@ class _Loop:
             "data": provenance.data(self.sources),
             "code": provenance.code(),
         }
-        if isinstance(self.network, DecFlow):
-            facial_only = not trains_head(self.network)
-            self.network.config = self.network.config.model_copy(update={"facial_only": facial_only})
+        facial_only = isinstance(self.network, DecFlow) and not trains_head(self.network)
+        changes = {"facial_only": facial_only, "input_scale": self.config.input_scale}
+        self.network.config = self.network.config.model_copy(update=changes)
         save(self.network, self.folder.checkpoint(name), notes)
 
     def _save_state(self, *, between_stages: bool = False) -> None:
@@ -346,13 +356,17 @@ def _fabric(config: TrainConfig) -> Any:
 
     # What it says of the machine is no news to a user of ours.
     logging.getLogger("lightning_fabric").setLevel(logging.ERROR)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        fabric = Fabric(
-            accelerator=config.accelerator,
-            devices=config.devices,
-            num_nodes=config.nodes,
-            precision=_PRECISION[config.precision],
-        )
-        fabric.launch()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            fabric = Fabric(
+                accelerator=config.accelerator,
+                devices=config.devices,
+                num_nodes=config.nodes,
+                precision=_PRECISION[config.precision],
+            )
+            fabric.launch()
+    except (RuntimeError, ValueError) as error:
+        what = f"these devices cannot be used: {str(error).splitlines()[0]}"
+        raise JobError(what, where="accelerator, devices, precision", mend="try --accelerator cpu") from error
     return fabric

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ffngen.flow.values import Flow
-from ffngen.models import FlowNetwork, fast_forward
+from ffngen.models import FlowNetwork, Flows, fast_forward
+from ffngen.models.scaling import at_scale
 from ffngen.training.sample import LazySample, Rows, Source
 
 
@@ -20,20 +21,21 @@ def pick_pairs(source: Source, count: int) -> list[int]:
 
 
 def validate(
-    network: FlowNetwork, source: Source, pairs: list[int], iterations: int, *, facial_only: bool
+    network: FlowNetwork, source: Source, pairs: list[int], iterations: int, *, facial_only: bool, scale: float = 1
 ) -> dict[str, float]:
     """The means over pairs of the end-point errors on the head, in pixels: ``facial``, ``head``, ``expression``.
 
     The network's mode is put back as it was; its random state is not touched.
+
+    :param scale: how much larger than they are the network sees images.
     """
     training = network.training
-    device = next(network.parameters()).device
     network.eval()
     sums: dict[str, list[float]] = {}
     try:
         with torch.inference_mode():
             for index in pairs:
-                for name, error in _errors(network, source[index], iterations, device, facial_only).items():
+                for name, error in _errors(network, source[index], iterations, facial_only, scale).items():
                     sums.setdefault(name, []).append(error)
     finally:
         network.train(training)
@@ -41,13 +43,16 @@ def validate(
 
 
 def _errors(
-    network: FlowNetwork, lazy: LazySample, iterations: int, device: torch.device, facial_only: bool
+    network: FlowNetwork, lazy: LazySample, iterations: int, facial_only: bool, scale: float
 ) -> dict[str, float]:
     sample = lazy.read(Rows(0, lazy.height))
-    images = [
-        torch.from_numpy(i).permute(2, 0, 1)[None].to(device, torch.float32) for i in (sample.image1, sample.image2)
-    ]
-    flows = fast_forward(network, images[0], images[1], iterations, facial_only=facial_only).last
+    device = next(network.parameters()).device
+    images = [torch.from_numpy(i).permute(2, 0, 1)[None].to(device).float() for i in (sample.image1, sample.image2)]
+
+    def estimate(image1: Tensor, image2: Tensor) -> Flows:
+        return fast_forward(network, image1, image2, iterations, facial_only=facial_only).last
+
+    flows = at_scale(estimate, images[0], images[1], scale)
     where = sample.mask & sample.valid
     if not where.any():
         return {}

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from ffngen.models import fast_forward
-from ffngen.models.fast import HoistedGRU, needs_low_memory
+from ffngen.models.fast import HoistedGRU, encode, needs_low_memory, refine_together
 
 NAMES = ("raft", "gma", "skflow", "decflow")
 BOUND = 1e-4
@@ -49,6 +49,29 @@ def test_gradients_are_plain(network_of, image_pair) -> None:
     assert len(plain) == len(fast) > 100
     for found, expected in zip(fast, plain, strict=True):
         assert (found - expected).abs().max() <= 1e-4 + 1e-3 * expected.abs().max()
+
+
+@pytest.mark.parametrize("low_memory", [False, True])
+def test_batched_decoders_are_the_decoders(low_memory: bool, network_of, image_pair) -> None:
+    network = network_of("decflow")
+    images = image_pair(64, 80, 2)
+    with torch.no_grad():
+        encoded = encode(network, *images, low_memory=low_memory)
+        single, together = (
+            refine_together(
+                network.decoders(),
+                network.att,
+                encoded,
+                3,
+                every_iteration=True,
+                low_memory=low_memory,
+                batched=batched,
+            )
+            for batched in (False, True)
+        )
+    for found, expected in zip(together, single, strict=True):
+        for flow, other in zip(found, expected, strict=True):
+            assert (flow - other).abs().max() <= BOUND
 
 
 def test_hoisted_gru_is_the_gru(network_of) -> None:

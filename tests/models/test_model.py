@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from ffngen.errors import InputFileError, JobError
-from ffngen.models import FlowModel, Flows, load, save
+from ffngen.models import FlowModel, Flows, ModelConfig, load, save
 from ffngen.models.tiling import BYTES_PER_PIXEL, spans, tiled
 
 
@@ -97,6 +97,8 @@ def test_tiles_are_the_whole(size: tuple[int, int]) -> None:
     """A stand-in whose flow depends on the pixel's colour alone is found whole, and every pixel is covered."""
 
     class ByColour:
+        config = ModelConfig(network="raft")
+
         def __call__(self, image1: np.ndarray, image2: np.ndarray) -> Flows:
             assert image1.shape[0] <= 256 and image1.shape[1] <= 256
             flow = image1[..., :2].astype(np.float32)
@@ -118,10 +120,10 @@ def test_tiles_of_a_network_are_near_the_whole(network_of) -> None:
     assert np.isfinite(flows.facial).all()
 
 
-def test_a_bound_without_room_for_a_tile() -> None:
+def test_a_bound_without_room_for_a_tile(network_of) -> None:
     image = np.zeros((600, 600, 3), np.uint8)
     with pytest.raises(JobError, match="too few for a tile"):
-        tiled(None, image, image, 1e-3)
+        tiled(FlowModel(network_of("raft")), image, image, 1e-3)
 
 
 @pytest.mark.parametrize(("length", "side"), [(100, 100), (101, 100), (1000, 256), (700, 256)])
