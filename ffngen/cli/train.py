@@ -83,13 +83,16 @@ def command(
         config = config.only_stage(int(stage))
     run = open_run(config, dataset, out, overwrite=overwrite)
     stopped = False
-    with make_progress(quiet=as_json) as bar:
+    quiet = as_json or not run.main
+    if not quiet:
+        click.echo(run.describe(), err=True)
+    with make_progress(quiet=quiet) as bar:
         task = bar.add_task(config.model.value, total=config.total_steps, note="")
         for progress in train(run):
             bar.update(task, completed=progress.step, description=f"{config.model.value} stage {progress.stage}")
             stopped = progress.stopped
             for kind, values in (("training", progress.training), ("validation", progress.validation)):
-                if not values:
+                if not values or not run.main:
                     continue
                 text = _line(values)
                 if kind == "training":
@@ -103,6 +106,8 @@ def command(
     if stopped:
         click.echo("ffngen: stopped; run the same command again to go on", err=True)
         raise SystemExit(INTERRUPTED)
+    if not run.main:
+        return
     folder = RunFolder(out)
     result = {"best": str(folder.checkpoint("best")), "last": str(folder.checkpoint("last"))}
     if as_json:

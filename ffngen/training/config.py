@@ -78,7 +78,7 @@ class LossConfig(_Part):
     )
 
 
-Kind = Literal["ffngen", "ffn", "chairs", "things", "sintel", "kitti", "hd1k", "webdataset"]
+Kind = Literal["ffngen", "ffn", "chairs", "things", "sintel", "kitti", "hd1k"]
 
 
 class SourceConfig(_Part):

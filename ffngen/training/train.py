@@ -71,6 +71,25 @@ class TrainingRun:
     network: FlowNetwork
     fabric: Any
 
+    @property
+    def main(self) -> bool:
+        """Whether this process, of all that train together, writes files and speaks."""
+        return bool(self.fabric.is_global_zero)
+
+    def describe(self) -> str:
+        """One line: the network, where its encoder's weights come from, and the data."""
+        config = self.network.config
+        parts = [config.network.value]
+        if config.mode is not None:
+            parts.append(f"{config.mode.value} mode, encoder weights: {config.encoder_weights}")
+        parts += [f"{len(source)} pairs of {source.name}" for source, _ in self.sources]
+        if self.validation is None:
+            parts.append("no validation (no split val)")
+        else:
+            count = min(len(self.validation), self.config.validate_pairs)
+            parts.append(f"validation on {count} of {len(self.validation)} pairs")
+        return "; ".join(parts)
+
 
 def open_run(config: TrainConfig, dataset: Path | None, out: Path, *, overwrite: bool = False) -> TrainingRun:
     """Open a run's data, network and devices, and claim its folder when nothing is at fault.
@@ -139,13 +158,9 @@ class _Loop:
         if run.config.threads is not None:
             torch.set_num_threads(run.config.threads)
         torch.use_deterministic_algorithms(run.config.deterministic)
+        self.main = run.main
         self.step = 0
         self.best: float | None = None
-
-    @property
-    def main(self) -> bool:
-        """Whether this process writes files."""
-        return bool(self.fabric.is_global_zero)
 
     def run(self, stack: ExitStack) -> Iterator[Progress]:
         state = load_state(self.folder.state) if self.folder.state.is_file() else None
@@ -222,7 +237,7 @@ class _Loop:
         ends_stage = self.step == end
         training: dict[str, float] = {}
         if self.step % config.log_every == 0 or ends_stage:
-            training = {**averages.take(), "learning_rate": self.inner.param_groups[0]["lr"]}
+            training = {**averages.take(self.fabric), "learning_rate": self.inner.param_groups[0]["lr"]}
             if not torch.isfinite(losses["loss"]):
                 mend = "lower learning_rate, or use precision fp32"
                 raise JobError(f"the loss is no longer finite at step {self.step}", where=self.folder.root, mend=mend)
@@ -308,8 +323,9 @@ class _Averages:
             self.sums[name] = self.sums.get(name, 0) + value.detach()
         self.count += 1
 
-    def take(self) -> dict[str, float]:
-        means = {name: float(total / self.count) for name, total in self.sums.items()}
+    def take(self, fabric: Any) -> dict[str, float]:
+        """The means over the steps since the last time, and over all processes."""
+        means = {name: float(fabric.all_reduce(total / self.count)) for name, total in self.sums.items()}
         seconds = max(time.perf_counter() - self.since, 1e-9)
         means["pairs_per_second"] = self.count * self.batch_size / seconds
         self._start()
