@@ -2,8 +2,7 @@
 
 What is saved: a context convolution per iteration and gate (it does not change between iterations), two of
 three passes over the gates' input, a lookup and an attention product where two decoders share them, and the
-upsampling of flows that nobody reads; where all are read, they are upsampled together. Above a size, correlation
-and attention are made on demand.
+upsampling of flows that nobody reads. Above a size, correlation and attention are made on demand.
 """
 
 from __future__ import annotations
@@ -143,25 +142,16 @@ def refine_together(
     hidden = [encoded.hidden] * len(decoders)
     grid = pixel_grid(*encoded.hidden.shape[-2:], device=encoded.hidden.device)
     coordinates = [grid.expand(len(encoded.hidden), -1, -1, -1)] * len(decoders)
-    kept: list[list[tuple[Tensor, Tensor]]] = [[] for _ in decoders]
+    flows: list[list[Tensor]] = [[] for _ in decoders]
     for iteration in range(iterations):
         coordinates = [c.detach() for c in coordinates]
         windows = volume.lookup(*coordinates)
         hidden, changes = advance(hidden, [c - grid for c in coordinates], windows)
         coordinates = [c + change for c, change in zip(coordinates, changes, strict=True)]
         if every_iteration or iteration == iterations - 1:
-            for found, c, h in zip(kept, coordinates, hidden, strict=True):
-                found.append((c - grid, h))
-    return [_upsample_together(decoder, found) for decoder, found in zip(decoders, kept, strict=True)]
-
-
-def _upsample_together(decoder: Decoder, states: Sequence[tuple[Tensor, Tensor]]) -> list[Tensor]:
-    """Upsample the flows of several iterations at once: nothing in the recurrence waits for them.
-
-    :param states: coarse flow and hidden state of each iteration.
-    """
-    flow, hidden = (torch.cat(parts) for parts in zip(*states, strict=True))
-    return list(upsample_convex(flow, decoder.upsampling_weights(hidden)).chunk(len(states)))
+            for decoder, c, h, found in zip(decoders, coordinates, hidden, flows, strict=True):
+                found.append(upsample_convex(c - grid, decoder.upsampling_weights(h)))
+    return flows
 
 
 #: Hidden states, flows and windows of all decoders -> their next hidden states, and the changes of their flows.

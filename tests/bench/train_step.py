@@ -60,7 +60,7 @@ class Stepper:
 def main(name: str, repeats: int, quick: bool, as_json: bool) -> None:
     """Measure a network's training step."""
     torch.set_num_threads(1)
-    side = 96 if quick else 240
+    side = 96 if quick else 160
     step = Stepper(name, side)
     seconds: dict[str, list[float]] = {path: [] for path in PATHS}
     for path in PATHS:  # the first step makes the optimiser's state
