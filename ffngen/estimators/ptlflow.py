@@ -44,7 +44,7 @@ def open_ptlflow(name: str, checkpoint: str | None, *, device: str, iterations: 
     :raises JobError: it has no such network.
     :raises ffngen.errors.InputFileError: the file's weights are not that network's.
     """
-    ptlflow = _import()
+    ptlflow = import_ptlflow()
     # It announces its optional parts, on standard output.
     with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -64,7 +64,8 @@ def open_ptlflow(name: str, checkpoint: str | None, *, device: str, iterations: 
     return PtlflowEstimator(name, network, device, "random" if checkpoint is None else Path(checkpoint).name)
 
 
-def _import() -> Any:
+def import_ptlflow() -> Any:
+    """The package; raises :class:`MissingPackageError` where it is not installed."""
     # torchvision's own registration fails beside a CPU build of PyTorch unless these operators are known.
     if not hasattr(torch.ops.torchvision, "nms"):
         for operator in ("nms", "qnms"):

@@ -56,7 +56,10 @@ class BatchedDecoders:
         self, decoders: Sequence[GRUDecoder], direction: int, context: Tensor
     ) -> tuple[Tensor, Tensor, Tensor, Tensor, tuple[int, int]]:
         """Weights of gates and candidate without the context's channels, and what the context contributes."""
-        gates, candidates, gates_context, candidates_context = [], [], [], []
+        gates: list[Tensor] = []
+        candidates: list[Tensor] = []
+        gates_context: list[Tensor] = []
+        candidates_context: list[Tensor] = []
         padding = (0, 0)
         for decoder in decoders:
             z, r, q = decoder.gru.gates(direction)

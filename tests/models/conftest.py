@@ -57,3 +57,11 @@ def image_pair() -> Callable[..., tuple[Tensor, Tensor]]:
         return fine[..., :height, :width].contiguous(), fine[..., 2 : height + 2, 3 : width + 3].contiguous()
 
     return make
+
+
+@pytest.fixture(scope="session")
+def ptlflow():
+    """The package, for tests that have found it installed."""
+    from ffngen.estimators.ptlflow import import_ptlflow
+
+    return import_ptlflow()

@@ -51,16 +51,6 @@ class FusedContext(nn.Module):
         return nn.functional.batch_norm(x, mean, var, weight, bias)
 
 
-@pytest.fixture(scope="module")
-def ptlflow():
-    # torchvision's own registration fails beside a CPU build of torch, unless these are known.
-    if not hasattr(torch.ops.torchvision, "nms"):
-        for name in ("nms", "qnms"):
-            signature = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
-            torch.library.define(f"torchvision::{name}", signature)
-    return importlib.import_module("ptlflow")
-
-
 def test_both_decoders_are_the_oracles(ptlflow, network_of, image_pair) -> None:
     network = DecFlow(Mode.OFFICIAL, EncoderInput.SYMMETRIC).eval()
     network.load_state_dict(network_of("decflow").state_dict())

@@ -13,16 +13,6 @@ if importlib.util.find_spec("ptlflow") is None:
 BOUND = 1e-4
 
 
-@pytest.fixture(scope="module")
-def ptlflow():
-    # torchvision's own registration fails beside a CPU build of torch, unless these are known.
-    if not hasattr(torch.ops.torchvision, "nms"):
-        for name in ("nms", "qnms"):
-            signature = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
-            torch.library.define(f"torchvision::{name}", signature)
-    return importlib.import_module("ptlflow")
-
-
 @pytest.mark.parametrize("name", ["raft", "gma", "skflow"])
 @pytest.mark.parametrize("size", [(128, 160), (136, 200)])
 def test_forward_is_that_of_ptlflow(name: str, size: tuple[int, int], ptlflow, network_of, image_pair) -> None:
