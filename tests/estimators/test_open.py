@@ -13,7 +13,7 @@ from ffngen.errors import InputFileError, JobError, MissingPackageError
 from ffngen.estimators import open_estimator
 from ffngen.models import build, load, save
 
-SHAPE = (72, 88, 3)
+SHAPE = (136, 160, 3)
 
 
 @pytest.fixture(scope="module")
