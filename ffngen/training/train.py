@@ -225,8 +225,9 @@ class _Loop:
     def _step(self, batch: Batch, stage: StageConfig, span: tuple[int, int], averages: _Averages) -> Progress:
         config = self.config
         first, end = span
+        highest = stage.learning_rate or config.learning_rate
         for group in self.inner.param_groups:
-            group["lr"] = one_cycle(self.step - first, end - first, config.learning_rate, config.warm_up)
+            group["lr"] = one_cycle(self.step - first, end - first, highest, config.warm_up)
         self.optimizer.zero_grad(set_to_none=True)
         losses, errors, flows = self.module(batch)
         self.fabric.backward(losses["loss"])
