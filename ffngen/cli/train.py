@@ -12,6 +12,7 @@ import click
 from ffngen.cli.main import INTERRUPTED
 from ffngen.cli.progress import make_progress
 from ffngen.cli.values import parse_size
+from ffngen.extras import require
 
 #: Options that override a field of the config of the same name.
 _FIELDS = (
@@ -72,6 +73,7 @@ def command(
 
     Ends with RUN/best.safetensors and RUN/last.safetensors, and RUN/curves.png to look at.
     """
+    require("train", "torch", "safetensors", "lightning_fabric", "tensorboard", "matplotlib")
     # PyTorch takes seconds to import, which --help should not.
     from ffngen.training.config import load_config
     from ffngen.training.run import RunFolder

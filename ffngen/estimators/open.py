@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ffngen.errors import JobError, MissingPackageError
+from ffngen.errors import JobError
 from ffngen.estimators.classical import CLASSICAL
 from ffngen.estimators.estimator import Estimator
+from ffngen.extras import require
 
 __all__ = ["Estimator", "open_estimator"]
 
@@ -33,10 +34,9 @@ def open_estimator(
     """
     if which in CLASSICAL:
         return CLASSICAL[which]
-    try:
-        import torch
-    except ImportError as error:
-        raise MissingPackageError("networks need PyTorch", mend='pip install "ffngen[train]"') from error
+    require("train", "torch", "safetensors")
+    import torch
+
     chosen = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
     if chosen.startswith("cuda") and not torch.cuda.is_available():
         raise JobError("there is no CUDA GPU that PyTorch can use", where="device", mend="use cpu")
