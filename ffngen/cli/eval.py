@@ -7,7 +7,6 @@ from pathlib import Path
 
 import click
 
-from ffngen.atomic import write_atomic
 from ffngen.cli.progress import make_progress
 
 
@@ -70,10 +69,8 @@ def command(
     from ffngen.estimators import open_estimator
     from ffngen.evaluation.areas import AreaFinder
     from ffngen.evaluation.evaluate import evaluate, open_pairs
-    from ffngen.evaluation.pictures import draw_pair
-    from ffngen.evaluation.summary import summarise
-    from ffngen.evaluation.tables import join, tables
-    from ffngen.images import encode_png
+    from ffngen.evaluation.report import make_report, prepare_folder, write_report
+    from ffngen.evaluation.tables import join
 
     names = (*models, *checkpoints)
     if not names:
@@ -82,9 +79,11 @@ def command(
         raise click.UsageError("a --checkpoint or --model is named twice")
     pairs = open_pairs(FlowDataset(dataset), split, limit)
     estimators = [open_estimator(name, iterations=iterations, device=device) for name in names]
+    if len({estimator.name for estimator in estimators}) != len(estimators):
+        raise click.UsageError("two checkpoints have the same file and folder names; rename one of the folders")
     finder = AreaFinder(head, head_family) if regions else None
     if out is not None:
-        out.mkdir(parents=True, exist_ok=True)
+        prepare_folder(out)
     with make_progress(quiet=as_json) as bar:
         task = bar.add_task("evaluating", total=len(pairs), note="")
         evaluation = evaluate(
@@ -94,34 +93,18 @@ def command(
             keep_worst=worst if out is not None else 0,
             progress=lambda done, total: bar.update(task, completed=done),
         )
-    summary = summarise(evaluation)
-    made = tables(summary, official=protocol == "official")
-    report = {
-        "dataset": str(dataset),
-        "split": split,
-        "pairs": evaluation.pairs,
-        "estimators": {estimator.name: estimator.details for estimator in estimators},
-        "notes": evaluation.notes,
-        "results": summary,
-    }
+    report = make_report(evaluation, estimators, dataset=dataset, split=split, official=protocol == "official")
     if out is not None:
-        write_atomic(out / "report.json", (json.dumps(report, indent=1) + "\n").encode())
-        write_atomic(out / "tables.md", join([table.markdown() for table in made]).encode())
-        write_atomic(out / "tables.tex", join([table.latex() for table in made]).encode())
-        for name, items in evaluation.worst.items():
-            folder = out / "worst" / name.replace("/", "_").replace(":", "_")
-            folder.mkdir(parents=True, exist_ok=True)
-            for place, item in enumerate(items, 1):
-                write_atomic(folder / f"{place:02d}.png", encode_png(draw_pair(item, name)))
+        write_report(out, report, evaluation)
     if as_json:
-        click.echo(json.dumps(report, indent=1))
+        click.echo(json.dumps(report.record, indent=1))
         return
     click.echo(f"{dataset}: {evaluation.pairs} pairs of the split {split}, errors on the head\n")
     for estimator in estimators:
         if estimator.details:
             details = ", ".join(f"{key} {value}" for key, value in estimator.details.items())
             click.echo(f"{estimator.name}: {details}")
-    click.echo("\n" + join([table.text() for table in made]), nl=False)
+    click.echo("\n" + join([table.text() for table in report.tables]), nl=False)
     for note in evaluation.notes:
         click.echo(f"\nnote: {note}")
     if out is not None:

@@ -78,9 +78,12 @@ def open_pairs(dataset: FlowDataset, split: str, limit: int | None) -> list[Pair
         raise DatasetError(
             f"has no sequence in the split {split}; it has {there}", where=dataset.root, mend="use --split"
         )
-    if limit is not None and limit < len(pairs):
-        pairs = [pairs[int(i)] for i in np.linspace(0, len(pairs) - 1, limit).round()]
-    return pairs
+    return pairs if limit is None else [pairs[i] for i in spread_evenly(len(pairs), limit)]
+
+
+def spread_evenly(count: int, limit: int) -> list[int]:
+    """At most ``limit`` of the indices 0 to ``count - 1``, the first and the last among them."""
+    return list(range(count)) if count <= limit else [int(i) for i in np.linspace(0, count - 1, limit).round()]
 
 
 def evaluate(

@@ -18,7 +18,7 @@ from ffngen.flow.files import read_flow
 from ffngen.flow.flo import encode_flo, read_flo
 from ffngen.flow.values import Flow, known
 
-#: Cached files lie in so many folders, so that none holds too many.
+#: Cached files lie in so many folders, two hexadecimal digits each, so that none holds too many.
 _FOLDERS = 256
 
 
@@ -57,7 +57,7 @@ class FlowCache:
         except OSError:
             text = str(path)
         name = hashlib.sha256(text.encode()).hexdigest()
-        return self.folder / f"{int(name[:2], 16) % _FOLDERS:02x}" / f"{name[2:34]}.flo"
+        return self.folder / name[:2] / f"{name[2:34]}.flo"
 
     def _has_room(self, place: Path) -> bool:
         """Whether the cache may grow; judged by this file's folder, as files fall evenly into all folders."""

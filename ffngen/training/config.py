@@ -97,7 +97,6 @@ class StageConfig(_Part):
     loss: LossConfig = Field(default_factory=LossConfig)
     steps: Int | None = Field(None, ge=1, le=10**8, description="its steps; the run's `steps` when absent")
     learning_rate: float | None = Field(None, gt=0, le=1, description="its highest; the run's when absent")
-    augment: AugmentConfig | None = Field(None, description="its augmentation; the run's `augment` when absent")
 
 
 class TrainConfig(_Part):

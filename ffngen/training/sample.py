@@ -51,13 +51,11 @@ class LazySample:
     :param height: of the images, pixels.
     :param width: of the images, pixels.
     :param read: gives the sample's rows; every array has ``stop - start`` rows.
-    :param name: of the sample, for messages.
     """
 
     height: int
     width: int
     read: Callable[[Rows], Sample]
-    name: str
 
 
 class Source(Protocol):

@@ -10,13 +10,12 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor, nn
-from torch.optim import Optimizer
+from torch import Tensor
 
 from ffngen.atomic import write_atomic
 from ffngen.errors import InputFileError
 
-_MEND = "delete it to start anew from the last checkpoint, or --overwrite the run"
+_MEND = "delete it to begin the run anew, or --overwrite the run"
 
 
 @dataclass(frozen=True)
@@ -84,15 +83,14 @@ def load_state(path: Path) -> RunState:
         raise InputFileError(f"not the state of a run ({type(error).__name__})", where=path, mend=_MEND) from error
 
 
-def restore(network: nn.Module, optimizer: Optimizer | None, state: RunState, path: Path) -> None:
-    """Put a state into a network and its optimiser.
+def restore(part: Any, values: dict[str, Any], path: Path) -> None:
+    """Put a part of a state, such as its ``network``, into that part of a run.
 
-    :raises InputFileError: it belongs to others.
+    :param part: a network or an optimiser.
+    :raises InputFileError: it belongs to another one.
     """
     try:
-        network.load_state_dict(state.network)
-        if optimizer is not None:
-            optimizer.load_state_dict(state.optimizer)
+        part.load_state_dict(values)
     except (RuntimeError, ValueError, KeyError, TypeError) as error:
         raise InputFileError("the state of another network", where=path, mend=_MEND) from error
 

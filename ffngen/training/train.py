@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from ffngen.errors import FfngenError, JobError
+from ffngen.evaluation.evaluate import spread_evenly
 from ffngen.models import DecFlow, FlowNetwork, build, freeze_for_stage, load_network, save, start_from
 from ffngen.training import provenance
 from ffngen.training.batches import Batch, BatchStream
@@ -30,7 +31,7 @@ from ffngen.training.sources import open_source
 from ffngen.training.state import RunState, load_state, restore, save_state
 from ffngen.training.step import TrainingStep, trains_head
 from ffngen.training.stop import StopRequest
-from ffngen.training.validation import pick_pairs, validate
+from ffngen.training.validation import validate
 
 _PRECISION = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
 
@@ -62,6 +63,7 @@ class TrainingRun:
     :param validation: a source that is not trained on, or None where the dataset has no ``val`` split.
     :param network: what the run starts from, on the CPU.
     :param fabric: Lightning's, which knows the devices and processes.
+    :param record: the config, the data's digests and the code, as they stand in ``run.json`` and beside the weights.
     """
 
     config: TrainConfig
@@ -70,6 +72,7 @@ class TrainingRun:
     validation: Source | None
     network: FlowNetwork
     fabric: Any
+    record: dict[str, Any]
 
     @property
     def main(self) -> bool:
@@ -113,11 +116,11 @@ def open_run(config: TrainConfig, dataset: Path | None, out: Path, *, overwrite:
         what = f"{config.batch_size} pairs a step cannot be shared by {fabric.world_size} devices"
         raise JobError(what, where="batch_size", mend="choose a multiple")
     folder = RunFolder(out)
+    record = {"config": config.content(), "data": provenance.data(sources), "code": provenance.code()}
     if fabric.is_global_zero:
-        record = {"config": config.content(), "data": provenance.data(sources), "code": provenance.code()}
         folder.claim(record, overwrite=overwrite)
     fabric.barrier()
-    return TrainingRun(config, folder, sources, validation, network, fabric)
+    return TrainingRun(config, folder, sources, validation, network, fabric, record)
 
 
 def _validation_source(configs: list[SourceConfig]) -> Source | None:
@@ -158,14 +161,14 @@ class _Loop:
         if run.config.threads is not None:
             torch.set_num_threads(run.config.threads)
         torch.use_deterministic_algorithms(run.config.deterministic)
-        self.main = run.main
+        self.main, self.record = run.main, run.record
         self.step = 0
         self.best: float | None = None
 
     def run(self, stack: ExitStack) -> Iterator[Progress]:
         state = load_state(self.folder.state) if self.folder.state.is_file() else None
         if state is not None:
-            restore(self.network, None, state, self.folder.state)
+            restore(self.network, state.network, self.folder.state)
             self.step, self.best = state.step, state.best
         if self.step >= self.config.total_steps:
             return
@@ -205,14 +208,14 @@ class _Loop:
         self.module, self.optimizer = self.fabric.setup(module, inner)
         self.inner = inner
         if state is not None and state.optimizer:
-            restore(network, inner, state, self.folder.state)
+            restore(inner, state.optimizer, self.folder.state)
             self._scaler_state(state.scaler)
         averages = _Averages(config.batch_size)
         stream = BatchStream(
             self.sources,
             config.batch_size,
             config.crop,
-            stage.augment or config.augment,
+            config.augment,
             config.seed,
             config.workers,
             self.fabric.global_rank,
@@ -236,21 +239,26 @@ class _Loop:
         self.step += 1
         averages.add({"loss": losses["loss"], **errors, "gradient_norm": norm})
         ends_stage = self.step == end
+        logs, validates, saves = (
+            ends_stage or self.step % every == 0
+            for every in (config.log_every, config.validate_every, config.save_every)
+        )
+        # Asked only where the device is waited for anyway, and always before anything is written.
+        if (logs or validates or saves) and not torch.isfinite(losses["loss"]):
+            mend = "lower learning_rate, or use precision fp32"
+            raise JobError(f"the loss is no longer finite at step {self.step}", where=self.folder.root, mend=mend)
         training: dict[str, float] = {}
-        if self.step % config.log_every == 0 or ends_stage:
+        if logs:
             training = {**averages.take(self.fabric), "learning_rate": self.inner.param_groups[0]["lr"]}
-            if not torch.isfinite(losses["loss"]):
-                mend = "lower learning_rate, or use precision fp32"
-                raise JobError(f"the loss is no longer finite at step {self.step}", where=self.folder.root, mend=mend)
             if self.log is not None:
                 self.log.write(self.step, "training", training)
         if self.log is not None and (self.step % config.images_every == 0 or ends_stage):
             self.log.picture(self.step, "training", batch_picture(batch, flows))
         validation: dict[str, float] = {}
-        if self.step % config.validate_every == 0 or ends_stage:
+        if validates:
             validation = self._validate(stage)
-        if self.step % config.save_every == 0 or ends_stage:
-            self._save_state(between_stages=ends_stage)
+        if saves:
+            self._save_state()
             if ends_stage and self.main and stage is not config.stages[-1]:
                 self._save_weights("stage1", stage, validation)
         return Progress(self.step, stage.stage, training, validation)
@@ -259,7 +267,7 @@ class _Loop:
         errors: dict[str, float] = {}
         if self.main and self.log is not None:
             if self.validation_source is not None:
-                pairs = pick_pairs(self.validation_source, self.config.validate_pairs)
+                pairs = spread_evenly(len(self.validation_source), self.config.validate_pairs)
                 facial_only = not trains_head(self.network)
                 source, iterations = self.validation_source, self.config.iterations
                 errors = validate(
@@ -280,19 +288,20 @@ class _Loop:
             "step": self.step,
             "stage": stage.stage,
             "validation": validation,
-            "training": self.config.content(),
-            "data": provenance.data(self.sources),
-            "code": provenance.code(),
+            "training": self.record["config"],
+            "data": self.record["data"],
+            "code": self.record["code"],
         }
         facial_only = isinstance(self.network, DecFlow) and not trains_head(self.network)
         changes = {"facial_only": facial_only, "input_scale": self.config.input_scale}
         self.network.config = self.network.config.model_copy(update=changes)
         save(self.network, self.folder.checkpoint(name), notes)
 
-    def _save_state(self, *, between_stages: bool = False) -> None:
+    def _save_state(self) -> None:
         if not self.main:
             return
-        optimizer = {} if between_stages else self.inner.state_dict()
+        # The next stage has an optimiser of its own.
+        optimizer = {} if self.step in self.config.stage_ends else self.inner.state_dict()
         weights = self.network.state_dict()
         save_state(self.folder.state, RunState(self.step, weights, optimizer, self._scaler_state(), self.best))
 

@@ -13,13 +13,6 @@ from ffngen.models.scaling import at_scale
 from ffngen.training.sample import LazySample, Rows, Source
 
 
-def pick_pairs(source: Source, count: int) -> list[int]:
-    """At most so many indices, spread evenly over a source."""
-    if len(source) <= count:
-        return list(range(len(source)))
-    return [int(i) for i in np.linspace(0, len(source) - 1, count).round()]
-
-
 def validate(
     network: FlowNetwork, source: Source, pairs: list[int], iterations: int, *, facial_only: bool, scale: float = 1
 ) -> dict[str, float]:

@@ -22,6 +22,7 @@ from ffngen.evaluation.evaluate import HEAD, evaluate, open_pairs
 from ffngen.evaluation.pictures import draw_pair, error_map
 from ffngen.evaluation.summary import summarise
 from ffngen.evaluation.tables import Table, tables
+from ffngen.models import build, save
 
 
 @dataclass
@@ -139,6 +140,19 @@ def test_dis_and_farneback_see_motion(made_dataset: Path, pairs: list) -> None:
     zero, dis, farneback = (summary[name]["facial"]["scale"]["Sum"]["epe"] for name in ("zero", "dis", "farneback"))
     assert dis < 0.5 * zero
     assert farneback < 0.7 * zero
+
+
+def test_two_checkpoints_of_one_name(made_dataset: Path, tmp_path: Path) -> None:
+    """They would be one row of the tables."""
+    arguments = ["eval", str(made_dataset)]
+    for parent in ("a", "b"):
+        path = tmp_path / parent / "run" / "best.safetensors"
+        path.parent.mkdir(parents=True)
+        save(build("raft"), path)
+        arguments += ["--checkpoint", str(path)]
+    done = CliRunner().invoke(main, arguments)
+    assert done.exit_code == 2
+    assert "same file and folder names" in done.output
 
 
 def test_the_command(made_dataset: Path, tmp_path: Path) -> None:

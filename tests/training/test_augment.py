@@ -41,7 +41,7 @@ def lazy(whole: Sample) -> tuple[LazySample, list[Rows]]:
         parts = (whole.image1, whole.image2, whole.facial, whole.head, whole.valid, whole.mask)
         return Sample(*(part[rows.slice] for part in parts))
 
-    return LazySample(*whole.valid.shape, read, "test"), asked
+    return LazySample(*whole.valid.shape, read), asked
 
 
 def source_point(window: Window, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

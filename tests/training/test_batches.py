@@ -35,11 +35,7 @@ class Numbered:
             yes = np.ones(shape, dtype=bool)
             return Sample(image, image, flow, flow if self.has_heads else None, yes, yes)
 
-        return LazySample(30, 40, read, str(index))
-
-
-def seen(stream: BatchStream, first: int, last: int) -> list[int]:
-    return [int(i) for batch in stream.steps(first, last) for i in batch.image1[:, 0, 0, 0]]
+        return LazySample(30, 40, read)
 
 
 def test_each_round_has_each_sample_once_in_a_new_order() -> None:
@@ -95,8 +91,3 @@ def test_a_fault_in_a_worker_is_one_line(workers: int) -> None:
     stream = BatchStream(((Numbered(6, faulty=3), 1.0),), 2, (16, 16), None, 0, workers)
     with pytest.raises(InputFileError, match=r"^the file: damaged$"):
         list(stream.steps(0, 3))
-
-
-def test_seen() -> None:
-    stream = BatchStream(((Numbered(4), 1.0),), 2, (16, 16), None, 0)
-    assert sorted(seen(stream, 0, 2)) == [0, 1, 2, 3]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -121,6 +122,21 @@ def test_a_stopped_run_goes_on_exactly(undisturbed: Path, made_dataset: Path, tm
     logs = [read_log(folder / "log.jsonl") for folder in (undisturbed, out)]
     keys = ("step", "kind", "loss", "head")
     assert [[e.get(key) for key in keys] for e in logs[0]] == [[e.get(key) for key in keys] for e in logs[1]]
+
+
+def test_a_stop_is_asked_for_between_the_stages(undisturbed: Path, made_dataset: Path, tmp_path: Path) -> None:
+    """As by Ctrl-C or a scheduler: the state is saved, and the next run begins the second stage."""
+    both = config("decflow", **BOTH)
+    out = tmp_path / "run"
+    seen = []
+    for progress in train(open_run(both, made_dataset, out)):
+        seen.append(progress)
+        if progress.step == 2 and not progress.stopped:
+            signal.raise_signal(signal.SIGTERM)
+    assert seen[-1].stopped
+    assert seen[-1].step == 2
+    assert [progress.step for progress in run(both, made_dataset, out)] == [3, 4]
+    assert same(weights(undisturbed), weights(out))
 
 
 def test_stage_2_of_the_paper_changes_no_facial_bit(undisturbed: Path) -> None:

@@ -70,7 +70,7 @@ class FileSource:
     def __getitem__(self, index: int) -> LazySample:
         pair = self.pairs[index]
         width, height = image_size(self.root / pair.image1)
-        return LazySample(height, width, partial(read_pair, self.root, pair, (height, width), self.cache), pair.facial)
+        return LazySample(height, width, partial(read_pair, self.root, pair, (height, width), self.cache))
 
 
 def read_pair(root: Path, pair: PairFiles, size: tuple[int, int], cache: FlowCache | None, rows: Rows) -> Sample:

@@ -1,0 +1,76 @@
+"""An evaluation as one record, and as files.
+
+| file | what |
+| --- | --- |
+| ``report.json`` | everything |
+| ``tables.md``, ``tables.tex`` | the tables |
+| ``worst/ESTIMATOR/01.png`` | the worst pairs, the worst first |
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ffngen.atomic import write_atomic
+from ffngen.errors import DatasetError
+from ffngen.estimators.estimator import Estimator
+from ffngen.evaluation.evaluate import Evaluation
+from ffngen.evaluation.pictures import draw_pair
+from ffngen.evaluation.summary import summarise
+from ffngen.evaluation.tables import Table, join, tables
+from ffngen.images import encode_png
+
+
+@dataclass(frozen=True)
+class Report:
+    """What an evaluation found.
+
+    :param record: JSON-ready.
+    :param tables: of :func:`ffngen.evaluation.tables.tables`.
+    """
+
+    record: dict[str, Any]
+    tables: list[Table]
+
+
+def make_report(
+    evaluation: Evaluation, estimators: Sequence[Estimator], *, dataset: Path, split: str, official: bool
+) -> Report:
+    """The report of an evaluation.
+
+    :param official: with the published code's figure beside ours.
+    """
+    summary = summarise(evaluation)
+    record = {
+        "dataset": str(dataset),
+        "split": split,
+        "pairs": evaluation.pairs,
+        "estimators": {estimator.name: estimator.details for estimator in estimators},
+        "notes": evaluation.notes,
+        "results": summary,
+    }
+    return Report(record, tables(summary, official=official))
+
+
+def prepare_folder(out: Path) -> None:
+    """Make the folder of a report, before hours are spent on what goes into it; raises :class:`DatasetError`."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DatasetError(f"cannot be used: {error.strerror}", where=out, mend="give another --out") from error
+
+
+def write_report(out: Path, report: Report, evaluation: Evaluation) -> None:
+    """Write a report's files into a folder that is there."""
+    write_atomic(out / "report.json", (json.dumps(report.record, indent=1) + "\n").encode())
+    write_atomic(out / "tables.md", join([table.markdown() for table in report.tables]).encode())
+    write_atomic(out / "tables.tex", join([table.latex() for table in report.tables]).encode())
+    for name, items in evaluation.worst.items():
+        folder = out / "worst" / name.replace("/", "_").replace(":", "_")
+        folder.mkdir(parents=True, exist_ok=True)
+        for place, item in enumerate(items, 1):
+            write_atomic(folder / f"{place:02d}.png", encode_png(draw_pair(item, name)))
