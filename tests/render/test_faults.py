@@ -133,7 +133,14 @@ def test_ctrl_c_in_a_terminal(moment: str, fake_blender: Any, job: Path, tmp_pat
     out = tmp_path / "out"
     fake = str(Path(__file__).with_name("fake_blender.py"))
     command = [sys.executable, "-c", SCRIPT, fake, str(job), "--out", str(out)]
-    process = subprocess.Popen(command, start_new_session=True, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        command,
+        start_new_session=True,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        # As a terminal starts it: a shell's background jobs, such as this test's own, inherit Ctrl-C ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     noted = fake_blender.state / ("threads" if moment == "rendering" else "starts")
     deadline = time.monotonic() + 60
     while not noted.exists() and time.monotonic() < deadline:
