@@ -15,6 +15,7 @@ from ffngen.cli.main import INTERRUPTED
 from ffngen.cli.render_report import RenderReporter, describe_plan
 from ffngen.dataset.context import open_context
 from ffngen.dataset.render import open_run, render_dataset
+from ffngen.flow.files import FlowFormat
 from ffngen.job import load_job
 
 
@@ -58,7 +59,7 @@ _FIELDS = (
     click.option("--workers", type=int, help="Render processes.  [default: one per GPU, or per four cores]"),
     click.option("--threads", type=int, help="Threads of each process.  [default: the cores shared out]"),
     click.option("--seed", type=int, help="Seeds everything that varies.  [default: 0]"),
-    click.option("--flow-format", type=click.Choice(["flo", "exr"]), help="Flow files.  [default: flo]"),
+    click.option("--flow-format", type=click.Choice([f.value for f in FlowFormat]), help="Flow files.  [default: flo]"),
     click.option("--image-format", type=click.Choice(["jpg", "png"]), help="Colour images.  [default: jpg]"),
 )
 

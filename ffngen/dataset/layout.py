@@ -132,7 +132,7 @@ class SequenceLayout:
             case Output.FACIAL_IMAGE | Output.HEAD_IMAGE:
                 return f".{self.image_format.value}"
             case Output.FACIAL_FLOW | Output.HEAD_FLOW:
-                return f".{self.flow_format.value}"
+                return self.flow_format.suffix
             case Output.MASK:
                 return ".npy"
             case Output.DEPTH:

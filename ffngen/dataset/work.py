@@ -115,7 +115,7 @@ class SequenceWork:
         if number in self._plan.layout.pair_frames:
             for output, flow in ((Output.FACIAL_FLOW, truth.facial_flow), (Output.HEAD_FLOW, truth.head_flow)):
                 self._keep(output, number, flow)
-                write_flow(self._path(output, number), flow)
+                write_flow(self._path(output, number), flow, flow_format=self._plan.layout.flow_format)
 
     def finish(self) -> None:
         """Write the records, move everything into place, and mark the sequence complete."""

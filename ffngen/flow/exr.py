@@ -1,4 +1,4 @@
-"""Flow and depth as EXR files: float32 channels, losslessly compressed with ZIP.
+"""Flow and depth as EXR files: channels of float32, or of half for flow that may be rounded, compressed with ZIP.
 
 | file | channels |
 | --- | --- |
@@ -21,16 +21,29 @@ from ffngen.flow.values import UNKNOWN_FLOW, Flow, checked_flow
 
 U, V, VALID, Z = "forward.u", "forward.v", "valid", "Z"
 
+#: Half keeps eleven bits: the largest error is this share of a value (and smaller ones are no fuller than 2^-24).
+HALF_ROUNDING = 2.0**-11
+_HALF_MAX = 65504.0
+_FLOAT: np.dtype[Any] = np.dtype(np.float32)
 
-def write_flow_exr(path: str | Path, flow: NDArray[Any], valid: NDArray[Any] | None = None) -> None:
-    """Write a flow (H, W, 2), pixels; with ``valid`` (H, W) also that channel, and 0 flow where it is 0."""
+
+def write_flow_exr(
+    path: str | Path, flow: NDArray[Any], valid: NDArray[Any] | None = None, *, half: bool = False
+) -> None:
+    """Write a flow (H, W, 2), pixels; with ``valid`` (H, W) also that channel, and 0 flow where it is 0.
+
+    :param half: round to half, which is off by up to a 2048th of a value.
+    :raises ValueError: another shape, or a motion that is not finite, or too long for half.
+    """
     flow = checked_flow(flow, valid)
     channels = {U: flow[..., 0], V: flow[..., 1]}
     if valid is not None:
         invalid = np.asarray(valid) == 0
         channels = {name: np.where(invalid, np.float32(0), channel) for name, channel in channels.items()}
         channels[VALID] = 1 - invalid.astype(np.float32)
-    _write(path, channels)
+    if half and max(np.abs(channels[name]).max() for name in (U, V)) > _HALF_MAX:
+        raise ValueError(f"a motion of more than {_HALF_MAX:.0f} pixels does not fit into half")
+    _write(path, channels, np.dtype(np.float16 if half else np.float32))
 
 
 def read_flow_exr(path: str | Path) -> Flow:
@@ -57,7 +70,7 @@ def read_depth_exr(path: str | Path) -> NDArray[np.float32]:
     return decode_exr(path, (Z,))[Z]
 
 
-def _write(path: str | Path, channels: dict[str, NDArray[Any]]) -> None:
+def _write(path: str | Path, channels: dict[str, NDArray[Any]], dtype: np.dtype[Any] = _FLOAT) -> None:
     header = {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage}
-    arrays = {name: np.ascontiguousarray(channel, dtype=np.float32) for name, channel in channels.items()}
+    arrays = {name: np.ascontiguousarray(channel, dtype=dtype) for name, channel in channels.items()}
     write_atomic(path, lambda temporary: OpenEXR.File(header, arrays).write(str(temporary)))

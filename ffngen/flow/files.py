@@ -6,11 +6,13 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from ffngen.atomic import write_atomic
 from ffngen.errors import InputFileError
-from ffngen.flow.exr import read_flow_exr, write_flow_exr
+from ffngen.flow import compact
+from ffngen.flow.exr import HALF_ROUNDING, read_flow_exr, write_flow_exr
 from ffngen.flow.flo import encode_flo, read_flo
 from ffngen.flow.kitti import read_flow_kitti
 from ffngen.flow.pfm import read_flow_pfm
@@ -18,32 +20,57 @@ from ffngen.flow.values import Flow, check_size
 
 
 class FlowFormat(StrEnum):
-    """The formats that flow is written in; the value is the suffix without its dot."""
+    """The formats that flow is written in."""
 
     FLO = "flo"
     EXR = "exr"
+    EXR_HALF = "exr-half"
+    COMPACT = "compact"
+
+    @property
+    def suffix(self) -> str:
+        """Of its files, with the dot."""
+        return {FlowFormat.COMPACT: ".cflo", FlowFormat.EXR_HALF: ".exr"}.get(self, f".{self.value}")
+
+    def rounding(self, flow: Flow) -> NDArray[np.float32]:
+        """(H, W), pixels: the largest end-point error that writing a flow (H, W, 2) in this format can cause."""
+        match self:
+            case FlowFormat.COMPACT:
+                return np.full(flow.shape[:2], np.sqrt(2) * compact.MAX_ERROR, np.float32)
+            case FlowFormat.EXR_HALF:
+                return np.asarray(np.hypot(flow[..., 0], flow[..., 1]) * HALF_ROUNDING)
+            case _:
+                return np.zeros(flow.shape[:2], np.float32)
 
     @classmethod
     def of(cls, path: str | Path) -> FlowFormat:
         """The format that a file's suffix names; raises :class:`InputFileError` for another suffix."""
-        suffix = Path(path).suffix.lower().removeprefix(".")
-        try:
-            return cls(suffix)
-        except ValueError:
-            known = " or ".join(f".{member.value}" for member in cls)
-            raise InputFileError("not the name of a flow file", where=path, mend=f"use {known}") from None
+        suffix = Path(path).suffix.lower()
+        for member in cls:
+            if member.suffix == suffix:
+                return member
+        names = ", ".join(dict.fromkeys(member.suffix for member in cls))
+        raise InputFileError("not the name of a flow file", where=path, mend=f"use one of {names}")
 
 
-def write_flow(path: str | Path, flow: NDArray[Any], valid: NDArray[Any] | None = None) -> None:
-    """Write a flow in the format that the suffix names.
+def write_flow(
+    path: str | Path, flow: NDArray[Any], valid: NDArray[Any] | None = None, flow_format: FlowFormat | None = None
+) -> None:
+    """Write a flow.
 
     :param flow: (H, W, 2), pixels, finite wherever it is valid.
     :param valid: (H, W), 0 where a pixel has no motion; without it every pixel has one.
+    :param flow_format: the format; the one that the suffix names, and float32 for ``.exr``, when absent.
     """
-    if FlowFormat.of(path) is FlowFormat.FLO:
-        write_atomic(path, encode_flo(flow, valid))
-    else:
-        write_flow_exr(path, flow, valid)
+    match flow_format or FlowFormat.of(path):
+        case FlowFormat.FLO:
+            write_atomic(path, encode_flo(flow, valid))
+        case FlowFormat.COMPACT:
+            write_atomic(path, compact.encode_compact(flow, valid))
+        case FlowFormat.EXR:
+            write_flow_exr(path, flow, valid)
+        case FlowFormat.EXR_HALF:
+            write_flow_exr(path, flow, valid, half=True)
 
 
 def read_flow(path: str | Path, rows: slice | None = None, size: tuple[int, int] | None = None) -> Flow:
@@ -58,6 +85,8 @@ def read_flow(path: str | Path, rows: slice | None = None, size: tuple[int, int]
     match Path(path).suffix.lower():
         case ".flo":
             return read_flo(path, rows, size)
+        case ".cflo":
+            return compact.read_flow_compact(path, rows, size)
         case ".pfm":
             flow = read_flow_pfm(path)
         case ".png":

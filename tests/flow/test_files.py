@@ -125,7 +125,7 @@ def test_missing_pipe_and_unknown_suffix(tmp_path: Path) -> None:
     for name in ("none.flo", "none.exr", "pipe.flo", "a.png", "noext"):
         with pytest.raises(InputFileError):
             read_flow(tmp_path / name)
-    with pytest.raises(InputFileError, match="\\.flo or \\.exr"):
+    with pytest.raises(InputFileError, match="\\.flo, \\.exr, \\.cflo"):
         FlowFormat.of("a.pfm")
 
 

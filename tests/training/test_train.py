@@ -301,7 +301,7 @@ def test_killed_and_run_again(undisturbed: Path, made_dataset: Path, tmp_path: P
 
 
 def _step_of(state: Path) -> int:
-    """From the header, in one opening: a run may put the next state in place at any moment, and safe_open opens twice."""
+    """From the header, in one opening: a run may put the next state in place meanwhile, and safe_open opens twice."""
     with state.open("rb") as file:
         header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
     return json.loads(header["__metadata__"]["ffngen"])["step"]
