@@ -29,8 +29,11 @@ fmt: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 
 ## bench: measure speed and memory, as ratios and against the stated bounds
-bench: $(VENV)/.dev
+bench: $(VENV)/.dev dataset/dataset.json
 	for bench in tests/bench/[a-z]*.py; do echo "== $$bench"; $(BIN)/python $$bench || exit 1; done
+
+dataset/dataset.json: | $(VENV)/.render
+	$(BIN)/ffngen render jobs/demo.yaml
 
 ## clean: remove the environment and everything that was made
 clean:

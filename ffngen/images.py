@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import warnings
 from pathlib import Path
 from typing import Any
@@ -34,11 +35,20 @@ def read_image(path: str | Path) -> Rgb:
     """
     path = Path(path)
     file_size(path)
+    return _decode(path, path)
+
+
+def decode_image(data: bytes, where: str | Path) -> Rgb:
+    """:func:`read_image` of an image file's bytes; ``where`` is what a message calls them."""
+    return _decode(io.BytesIO(data), Path(where))
+
+
+def _decode(source: Path | io.BytesIO, path: Path) -> Rgb:
     try:
         with warnings.catch_warnings():
             # Pillow warns of large images and of damaged metadata; the size is checked below.
             warnings.simplefilter("ignore")
-            with Image.open(path, formats=FORMATS) as image:
+            with Image.open(source, formats=FORMATS) as image:
                 width, height = image.size
                 if width * height > MAX_PIXELS:
                     raise InputFileError(f"an image of {width} x {height} pixels is too large", where=path)

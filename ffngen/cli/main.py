@@ -16,6 +16,7 @@ _COMMANDS = {
     "head": "Build the open head, describe a head model.",
     "render": "Render a facial-flow dataset.",
     "verify": "Check a dataset's flow, depth, masks and files, without Blender.",
+    "convert": "Write a dataset in another layout, such as WebDataset shards.",
     "train": "Train a network on a dataset.",
     "eval": "Measure how well networks and classical methods estimate a dataset's flow.",
     "predict": "Estimate the flow of images or a video.",

@@ -12,6 +12,7 @@ import click
 from ffngen.cli.main import INTERRUPTED
 from ffngen.cli.progress import make_progress
 from ffngen.cli.values import parse_size
+from ffngen.dataset.layout import DATASET_FILE
 from ffngen.extras import require
 
 #: Options that override a field of the config of the same name.
@@ -116,7 +117,8 @@ def command(
         click.echo(json.dumps({"kind": "result", **result}))
     else:
         click.echo(f"  weights  {result['best']}\n  look at  {out / 'curves.png'}")
-        click.echo(f"      try  ffngen eval {dataset} --checkpoint {result['best']}")
+        evaluated = dataset if dataset is not None and (dataset / DATASET_FILE).is_file() else "DATASET"
+        click.echo(f"      try  ffngen eval {evaluated} --checkpoint {result['best']}")
 
 
 _UNITS = {

@@ -23,6 +23,8 @@ SPLITS = ("train", "test", "val")
 #: The file that marks a folder as a dataset: the job, its digest and the format's version.
 DATASET_FILE = "dataset.json"
 MANIFEST_FILE = "manifest.parquet"
+#: The file that marks a folder of WebDataset shards.
+SHARDS_FILE = "webdataset.json"
 #: One text file per sequence that failed.
 LOGS_FOLDER = "logs"
 #: Sequences that are being written, each with the dataset's own layout inside.
@@ -193,4 +195,6 @@ def require_dataset(root: Path) -> None:
     if not root.is_dir():
         raise DatasetError("no such folder", where=root)
     if not (root / DATASET_FILE).is_file():
-        raise DatasetError(f"not an ffngen dataset: it has no {DATASET_FILE}", where=root)
+        mend = "shards are for training: name the dataset that they were made from"
+        shards = (root / SHARDS_FILE).is_file()
+        raise DatasetError(f"not an ffngen dataset: it has no {DATASET_FILE}", where=root, mend=mend if shards else None)

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ffngen.atomic import sha256_file
 from ffngen.dataset.arrays import SequenceVertices, read_mask, read_vertices
 from ffngen.dataset.layout import MANIFEST_FILE, Output, Record, SequenceKey, complete_sequences, require_dataset
 from ffngen.dataset.manifest import read_manifest
@@ -125,6 +127,13 @@ class FlowDataset:
         else:
             for key in complete_sequences(self.root):
                 yield key, len(read_sequence(self.root, key).layout.pair_frames)
+
+    def digest(self) -> str:
+        """SHA-256 of the manifest, which holds what each sequence is; of their names where there is none."""
+        manifest = self.root / MANIFEST_FILE
+        if manifest.is_file():
+            return sha256_file(manifest)
+        return hashlib.sha256("\n".join(str(key) for key in self.sequences).encode()).hexdigest()
 
     def metadata(self, key: SequenceKey) -> SequenceMetadata:
         """One sequence's metadata; raises :class:`DatasetError` when it is damaged."""

@@ -84,7 +84,10 @@ Kind = Literal["ffngen", "ffn", "chairs", "things", "sintel", "kitti", "hd1k"]
 class SourceConfig(_Part):
     """One source of samples, and how often it is drawn from."""
 
-    kind: Kind = Field("ffngen", description="whose layout it has; ffn is the published FacialFlowNet")
+    kind: Kind = Field(
+        "ffngen",
+        description="whose layout it has; ffn is the published FacialFlowNet",
+    )
     path: str
     weight: float = Field(1.0, gt=0, description="its share of the samples, in any unit")
     split: str = Field("train", description="train, val or test, where the source has them")

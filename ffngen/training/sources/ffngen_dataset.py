@@ -6,8 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from ffngen.atomic import sha256_file
-from ffngen.dataset.layout import MANIFEST_FILE, Output, SequenceLayout
+from ffngen.dataset.layout import Output, SequenceLayout
 from ffngen.dataset.read import FlowDataset
 from ffngen.errors import DatasetError
 from ffngen.training.cache import FlowCache
@@ -27,12 +26,11 @@ class FfngenSource(FileSource):
         if not pairs:
             raise DatasetError(no_split(root, splits), where=root, mend="render more identities, or name another split")
         super().__init__(root.name or str(root), root, pairs, cache)
+        self._content = dataset.digest()
 
     def digest(self) -> str:
-        """SHA-256 of the manifest, which holds what each sequence is, and of the pairs that were chosen."""
-        manifest = self.root / MANIFEST_FILE
-        content = sha256_file(manifest) if manifest.is_file() else ""
-        return hashlib.sha256(f"{content}{super().digest()}".encode()).hexdigest()
+        """SHA-256 of what each sequence is, and of the pairs that were chosen."""
+        return hashlib.sha256(f"{self._content}{super().digest()}".encode()).hexdigest()
 
 
 def pair_files(layout: SequenceLayout, frame: int) -> PairFiles:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ffngen.dataset.layout import DATASET_FILE, SPLITS
+from ffngen.dataset.layout import DATASET_FILE, SHARDS_FILE, SPLITS
 from ffngen.errors import InputFileError, JobError
 from ffngen.training.cache import FlowCache
 from ffngen.training.config import SourceConfig
@@ -12,6 +12,7 @@ from ffngen.training.sample import Source
 from ffngen.training.sources.ffngen_dataset import FfngenSource
 from ffngen.training.sources.files import FileSource
 from ffngen.training.sources.public import LAYOUTS
+from ffngen.training.sources.shards import ShardSource
 
 
 def open_source(config: SourceConfig, cache: FlowCache | None = None) -> Source:
@@ -26,6 +27,8 @@ def open_source(config: SourceConfig, cache: FlowCache | None = None) -> Source:
     if not root.exists():
         raise InputFileError("no such folder", where=root)
     if config.kind == "ffngen":
+        if (root / SHARDS_FILE).is_file():
+            return ShardSource(root, config.split)
         if not (root / DATASET_FILE).is_file() and (root / "image" / "facial").is_dir():
             mend = "for the published FacialFlowNet say kind: ffn"
             raise InputFileError(f"not an ffngen dataset: it has no {DATASET_FILE}", where=root, mend=mend)
