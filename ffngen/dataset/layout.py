@@ -197,4 +197,6 @@ def require_dataset(root: Path) -> None:
     if not (root / DATASET_FILE).is_file():
         mend = "shards are for training: name the dataset that they were made from"
         shards = (root / SHARDS_FILE).is_file()
-        raise DatasetError(f"not an ffngen dataset: it has no {DATASET_FILE}", where=root, mend=mend if shards else None)
+        raise DatasetError(
+            f"not an ffngen dataset: it has no {DATASET_FILE}", where=root, mend=mend if shards else None
+        )
