@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -62,6 +62,19 @@ class Aggregate(nn.Module):
 def aggregate_together(aggregators: Sequence[Aggregate], attention: Tensor, features: Sequence[Tensor]) -> list[Tensor]:
     """What each aggregator makes of its own features, with one product by the attention that they share."""
     pairs = list(zip(aggregators, features, strict=True))
-    values = torch.cat([a.to_v(f) for a, f in pairs], 1).flatten(2).transpose(1, 2)
-    shared = torch.matmul(attention, values).transpose(1, 2).split(DIM, 1)
+    values = [a.to_v(f) for a, f in pairs]
+
+    def attended(these: Tensor) -> Tensor:
+        return torch.matmul(attention, these.flatten(2).transpose(1, 2)).transpose(1, 2)
+
+    if alike_in_gradients(values):
+        shared = attended(torch.cat(values, 1)).split(DIM, 1)
+    else:
+        # One product would make a frozen decoder part of the graph, and its steps part of the backward pass.
+        shared = tuple(attended(these) for these in values)
     return [f + a.gamma * part.reshape(f.shape) for (a, f), part in zip(pairs, shared, strict=True)]
+
+
+def alike_in_gradients(tensors: Iterable[Tensor]) -> bool:
+    """Whether all need a gradient, or none does."""
+    return len({tensor.requires_grad for tensor in tensors}) <= 1

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ffngen.models.attention import DIM, Attention, aggregate_together
+from ffngen.models.attention import DIM, Attention, aggregate_together, alike_in_gradients
 from ffngen.models.batched import BatchedDecoders
 from ffngen.models.coordinates import Padding, pixel_grid
 from ffngen.models.correlation import AllPairsCorrelation
@@ -188,9 +188,11 @@ def _one_by_one(decoders: Sequence[Decoder], aggregate: _Aggregation, context: T
 
 
 def _batched(decoders: Sequence[Decoder], aggregate: _Aggregation, context: Tensor) -> _Advance | None:
-    """As :func:`_one_by_one`; None for a single decoder, and for those of another kind."""
+    """As :func:`_one_by_one`; None for a single decoder, for those of another kind, and where one alone is trained."""
     kinds = [decoder for decoder in decoders if isinstance(decoder, GRUDecoder)]
     if len(decoders) < 2 or len(kinds) < len(decoders):
+        return None
+    if torch.is_grad_enabled() and not alike_in_gradients(p for kind in kinds for p in kind.parameters()):
         return None
     count, together = len(kinds), BatchedDecoders(kinds, context)
 

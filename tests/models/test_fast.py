@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from ffngen.models import fast_forward
+from ffngen.models import build, fast_forward, freeze_for_stage
 from ffngen.models.fast import HoistedGRU, encode, needs_low_memory, refine_together
 
 NAMES = ("raft", "gma", "skflow", "decflow")
@@ -48,6 +48,31 @@ def test_gradients_are_plain(network_of, image_pair) -> None:
     fast = gradients(fast_forward(network, *pair, 3, every_iteration=True, low_memory=False))
     assert len(plain) == len(fast) > 100
     for found, expected in zip(fast, plain, strict=True):
+        assert (found - expected).abs().max() <= 1e-4 + 1e-3 * expected.abs().max()
+
+
+@pytest.mark.parametrize("batched", [False, True])
+def test_a_frozen_decoder_is_no_part_of_the_backward_pass(batched: bool, image_pair) -> None:
+    """Stage 2: only the head decoder learns; its gradients are the plain path's."""
+    torch.manual_seed(0)
+    network = build("decflow")
+    with torch.no_grad():
+        for decoder in network.decoders():
+            decoder.aggregator.gamma.fill_(0.7)
+    freeze_for_stage(network, 2)
+    pair = image_pair(64, 64)
+    parameters = [p for p in network.parameters() if p.requires_grad]
+
+    def gradients(facial, head) -> tuple[torch.Tensor, ...]:
+        assert not any(flow.requires_grad for flow in facial)
+        return torch.autograd.grad(sum((f - h).abs().mean() for f, h in zip(facial, head, strict=True)), parameters)
+
+    plain = network(*pair, 3)
+    encoded = encode(network, *pair, low_memory=False)
+    fast = refine_together(
+        network.decoders(), network.att, encoded, 3, every_iteration=True, low_memory=False, batched=batched
+    )
+    for found, expected in zip(gradients(*fast), gradients(plain.facial, plain.head), strict=True):
         assert (found - expected).abs().max() <= 1e-4 + 1e-3 * expected.abs().max()
 
 
