@@ -36,7 +36,7 @@ def read_emoca(path: Path) -> list[ParameterSet]:
     :raises InputFileError: for a folder that cannot be read, lacks one of the three files, holds a
         damaged one, or holds a link that leads out of ``path``.
     """
-    return [_read_folder(folder, path) for folder in sorted(_find_folders(path))]
+    return [_read_folder(folder, path) for folder in sorted(_find_folders(path))] if path.is_dir() else []
 
 
 def _find_folders(root: Path) -> Iterator[Path]:

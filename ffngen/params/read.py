@@ -3,40 +3,68 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
-from ffngen.errors import InputFileError
+from ffngen.errors import InputFileError, JobError
 from ffngen.params.emoca import read_emoca
 from ffngen.params.parameter_set import ParameterSet
 
-#: Reader of one tracker's output: the sets in a folder, or none where the content is not the tracker's.
+#: Reader of one tracker's output: the sets in a file or folder, or none where the content is not the tracker's.
 Reader = Callable[[Path], list[ParameterSet]]
 
-#: By what the tracker's output is called in messages.
-READERS: dict[str, Reader] = {
-    "EMOCA folders (shape.npy, exp.npy, pose.npy)": read_emoca,
-}
+
+@dataclass(frozen=True)
+class ParameterFormat:
+    """What one tracker writes.
+
+    :param name: as ``--params-format`` takes it.
+    :param looks: what its files are, for messages.
+    :param read: its reader.
+    :param must_be_named: it cannot be told from another format by its content, so that it is never tried unasked.
+    """
+
+    name: str
+    looks: str
+    read: Reader
+    must_be_named: bool = False
 
 
-def read_parameter_sets(path: str | Path) -> list[ParameterSet]:
-    """All parameter sets below a folder, in a fixed order; at least one.
+#: All that are read, in the order in which they are tried.
+FORMATS: tuple[ParameterFormat, ...] = (
+    ParameterFormat("emoca", "EMOCA folders (shape.npy, exp.npy, pose.npy)", read_emoca),
+)
 
+
+def read_parameter_sets(path: str | Path, params_format: str | None = None) -> list[ParameterSet]:
+    """All parameter sets in a file or below a folder, in a fixed order; at least one.
+
+    :param params_format: the name of one of :data:`FORMATS`; found out by content when absent.
     :raises InputFileError: for a path that is missing, that holds nothing that is supported, or whose
         files are damaged.
+    :raises JobError: for an unknown format.
     """
     path = Path(path)
+    names = [known.name for known in FORMATS]
+    if params_format is not None and params_format not in names:
+        mend = f"use one of {', '.join(names)}"
+        raise JobError(f"unknown format of parameters {params_format[:40]!r}", where="params_format", mend=mend)
     try:
-        what = None if path.is_dir() else "is not a folder" if path.exists() else "is missing"
+        there = path.exists()
     except OSError as error:
-        what = f"cannot be read ({error.strerror})"
-    if what is not None:
-        raise InputFileError(what, where=path, mend=f"give a folder with {_supported()}")
-    for read in READERS.values():
-        sets = read(path)
-        if sets:
-            return sets
-    raise InputFileError("holds no parameters that are known", where=path, mend=f"give a folder with {_supported()}")
+        raise InputFileError(f"cannot be read ({error.strerror})", where=path) from error
+    if not there:
+        raise InputFileError("is missing", where=path, mend=f"give {_supported()}")
+    for known in FORMATS:
+        if params_format == known.name or (params_format is None and not known.must_be_named):
+            sets = known.read(path)
+            if sets:
+                return sets
+    if params_format is not None:
+        (looks,) = (known.looks for known in FORMATS if known.name == params_format)
+        raise InputFileError(f"holds no parameters of the format {params_format}", where=path, mend=f"give {looks}")
+    raise InputFileError("holds no parameters that are known", where=path, mend=f"give {_supported()}")
 
 
 def _supported() -> str:
-    return " or ".join(READERS)
+    return " or ".join(known.looks for known in FORMATS)

@@ -352,7 +352,7 @@ def _(folder: Path) -> list[str]:
     return ["render", "--params", str(folder / "empty")]
 
 
-@file("params: a file", "is not a folder")
+@file("params: a file", "holds no parameters that are known")
 def _(folder: Path) -> list[str]:
     (folder / "params").touch()
     return ["render", "--params", str(folder / "params")]

@@ -212,7 +212,7 @@ def test_path_that_holds_nothing_known(tmp_path: Path) -> None:
     for path, said in (
         (tmp_path, "holds no parameters"),
         (tmp_path / "gone", "is missing"),
-        (tmp_path / "readme.txt", "is not a folder"),
+        (tmp_path / "readme.txt", "holds no parameters that are known"),
         (tmp_path / ("x" * 300), "cannot be read"),
     ):
         with pytest.raises(InputFileError, match=said) as caught:
