@@ -52,7 +52,7 @@ def read_parameter_sets(path: str | Path, params_format: str | None = None) -> l
     try:
         there = path.exists()
     except OSError as error:
-        raise InputFileError(f"cannot be read ({error.strerror})", where=path) from error
+        raise InputFileError(f"cannot be read ({error.strerror})", where=path, mend=f"give {_supported()}") from error
     if not there:
         raise InputFileError("is missing", where=path, mend=f"give {_supported()}")
     for known in FORMATS:
