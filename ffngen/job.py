@@ -45,6 +45,16 @@ def _resolution(value: Any) -> Any:
     return value
 
 
+def _frame_range(value: Any) -> Any:
+    """``10:200``, ``10:`` or ``:200`` as (first, last)."""
+    if isinstance(value, str):
+        match = re.fullmatch(r"\s*(\d{1,9})?\s*:\s*(\d{1,9})?\s*", value)
+        if match is None:
+            raise ValueError("write a range of frames as FIRST:LAST, such as 10:200, 10: or :200")
+        return tuple(None if number is None else int(number) for number in match.groups())
+    return value
+
+
 #: A whole number and nothing that would pass for one: neither true nor "10" nor 1.0.
 Int = Annotated[int, Field(strict=True)]
 Pixels = Annotated[Int, Field(ge=16, le=8192)]
@@ -85,7 +95,8 @@ class Job(BaseModel):
     head_family: Literal["flame2020", "flame2023", "flame2023_open", "open"] | None = Field(
         None, description="the model's version, where its file name does not tell"
     )
-    params: str = Field("sample", description="sample, or a folder of EMOCA outputs")
+    params: str = Field("sample", description="sample, or a file or folder of what a tracker wrote")
+    params_format: str | None = Field(None, description="whose files they are, where their content does not tell")
     identities: Int = Field(1, ge=1, le=10_000_000, description="how many identities to sample")
     emotions: Annotated[tuple[str, ...], BeforeValidator(_one_or_many)] | None = Field(
         None,
@@ -96,6 +107,23 @@ class Job(BaseModel):
     n_frames: Annotated[tuple[Annotated[Int, Field(ge=2, le=9999)], ...], BeforeValidator(_one_or_many)] = Field(
         (10,), min_length=1, description="lengths of the sequences; one sequence per identity and length"
     )
+    motion: Literal["interpolate", "tracked"] = Field(
+        "interpolate", description="from the neutral face to a parameter set, or as a video's frames were tracked"
+    )
+    motion_profile: Literal["linear", "ease", "micro"] = Field(
+        "linear", description="linear (as published), ease, or micro: onset, apex half-way, offset"
+    )
+    amplitude: float | None = Field(
+        None, gt=0, le=4, description="share of the expression that is reached; 0.25 with micro, else 1, when absent"
+    )
+    frame_step: Int = Field(1, ge=1, le=9999, description="tracked motion: every so many frames of the video")
+    frame_range: Annotated[tuple[Int | None, Int | None], BeforeValidator(_frame_range)] = Field(
+        (None, None), description="tracked motion: FIRST:LAST, numbers of the video's frames"
+    )
+    fps: float | None = Field(None, gt=0, le=10_000, description="tracked motion: frames per second to resample to")
+    camera: Literal["preset", "tracked"] = Field(
+        "preset", description="the scene preset's, or the one that the tracker saw the face with"
+    )
     include_neutral: bool = Field(False, description="prepend the frame t = 0, neutral and frontal")
     jaw_motion: Literal["pose", "expression"] = Field(
         "pose", description="whether the jaw's rotation moves on in head-only frames (pose, as published) or stays"
@@ -104,6 +132,9 @@ class Job(BaseModel):
     textures: str = Field("generated", description="generated, or a folder of UV textures")
     texture_size: Int = Field(1024, ge=64, le=8192, description="pixels along one side of a generated texture")
     backgrounds: str = Field("hdri", description="hdri, or a folder of photographs")
+    source_images: Path | None = Field(
+        None, description="folder of the pictures that were tracked: each is its own face's background"
+    )
     resolution: Annotated[tuple[Pixels, Pixels], BeforeValidator(_resolution)] = Field(
         (512, 512), description="width and height in pixels"
     )
@@ -118,7 +149,7 @@ class Job(BaseModel):
     threads: Int | None = Field(None, ge=1, le=1024, description="threads of each render process; chosen when absent")
     frame_timeout: float = Field(1800, gt=0, description="seconds after which a silent render process is restarted")
 
-    @field_validator("out", "head", "params", "scene", "textures", "backgrounds", "expressions")
+    @field_validator("out", "head", "params", "scene", "textures", "backgrounds", "expressions", "source_images")
     @classmethod
     def _path(cls, value: Path | str | None) -> Path | str | None:
         if value == "" or "\0" in str(value):
@@ -147,6 +178,21 @@ class Job(BaseModel):
         unknown = [word for word in self.emotions or () if word not in EMOTIONS]
         if self.params == "sample" and self.expressions is None and unknown:
             raise ValueError(f"the sampler knows no emotion {unknown[0]!r}; it knows {', '.join(EMOTIONS)}")
+        return self
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> Job:
+        sampled = self.params == "sample"
+        for field, wants in (("motion", "tracked"), ("camera", "tracked"), ("source_images", self.source_images)):
+            if sampled and wants is not None and getattr(self, field) == wants:
+                raise ValueError(f"{field} needs a tracker's parameters: name them with params")
+        if self.motion == "tracked":
+            if self.include_neutral or self.motion_profile != "linear" or self.amplitude is not None:
+                raise ValueError("include_neutral, motion_profile and amplitude are for interpolated motion")
+        elif self.frame_step != 1 or self.frame_range != (None, None) or self.fps is not None:
+            raise ValueError("frame_step, frame_range and fps are for tracked motion: say motion: tracked")
+        if self.source_images is not None and self.backgrounds != "hdri":
+            raise ValueError("give source_images or backgrounds, not both")
         return self
 
     @property
@@ -179,8 +225,9 @@ def load_job(path: Path | None, overrides: dict[str, Any] | None = None) -> Job:
             value = data.get(field)
             if isinstance(value, str) and value not in (word, ""):
                 data[field] = str(path.parent / value)
-        if isinstance(data.get("expressions"), str):
-            data["expressions"] = str(path.parent / data["expressions"])
+        for field in ("expressions", "source_images"):
+            if isinstance(data.get(field), str):
+                data[field] = str(path.parent / data[field])
         if isinstance(data.get("scene"), str) and data["scene"].endswith((".yaml", ".yml")):
             data["scene"] = str(path.parent / data["scene"])
     data.update(overrides or {})

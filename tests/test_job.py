@@ -151,6 +151,8 @@ def test_content_is_what_a_sequence_holds() -> None:
         "expressions": "x.yaml",
         "include_neutral": True,
         "jaw_motion": "expression",
+        "motion_profile": "micro",
+        "amplitude": 0.5,
         "scene": "x",
         "textures": "x",
         "texture_size": 512,
@@ -165,8 +167,37 @@ def test_content_is_what_a_sequence_holds() -> None:
     }
     for field, value in changes.items():
         assert Job(**{field: value}).content() != base, field
+    given = {"params": "x"}
+    tracked: dict[str, Any] = {"params_format": "deca", "source_images": "x", "camera": "tracked"}
+    for field, value in tracked.items():
+        assert Job(**given, **{field: value}).content() != Job(**given).content(), field
+    video = given | {"motion": "tracked"}
+    moments: dict[str, Any] = {"frame_step": 2, "frame_range": "3:", "fps": 25.0}
+    for field, value in moments.items():
+        assert Job(**video, **{field: value}).content() != Job(**video).content(), field
+    changes |= tracked | moments | {"motion": "tracked"}
     outside = {"out", "identities", "n_frames", "device", "workers", "threads", "frame_timeout"}
     assert set(changes) | outside == set(Job.model_fields)
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"motion": "tracked"}, "motion needs a tracker's parameters"),
+        ({"camera": "tracked"}, "camera needs a tracker's parameters"),
+        ({"source_images": "x"}, "source_images needs a tracker's parameters"),
+        ({"params": "x", "motion": "tracked", "include_neutral": True}, "are for interpolated motion"),
+        ({"params": "x", "motion": "tracked", "motion_profile": "ease"}, "are for interpolated motion"),
+        ({"params": "x", "frame_step": 2}, "are for tracked motion"),
+        ({"params": "x", "frame_range": "1:5"}, "are for tracked motion"),
+        ({"params": "x", "source_images": "y", "backgrounds": "z"}, "not both"),
+        ({"params": "x", "motion": "tracked", "frame_range": "five"}, "FIRST:LAST"),
+        ({"amplitude": 0}, "amplitude"),
+    ],
+)
+def test_fields_that_do_not_fit_each_other(fields: dict[str, Any], words: str) -> None:
+    with pytest.raises(JobError, match=words):
+        load_job(None, fields)
 
 
 def test_a_job_file_may_say_everything(tmp_path: Path) -> None:

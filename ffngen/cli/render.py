@@ -42,7 +42,32 @@ _FIELDS = (
     click.option(
         "--emotion", "emotions", callback=_several(str), metavar="WORD[,...]", help="Emotions in turn.  [default: all]"
     ),
-    click.option("--params", help="sample, or a folder of EMOCA outputs.  [default: sample]"),
+    click.option("--params", help="sample, or a tracker's files (ffngen params formats).  [default: sample]"),
+    click.option("--params-format", help="Whose files they are, where their content does not tell."),
+    click.option(
+        "--motion",
+        type=click.Choice(["interpolate", "tracked"]),
+        help="From neutral to each parameter set, or as a video was tracked.  [default: interpolate]",
+    ),
+    click.option(
+        "--motion-profile",
+        type=click.Choice(["linear", "ease", "micro"]),
+        help="How an interpolated face moves; micro: onset, apex, offset.  [default: linear]",
+    ),
+    click.option("--amplitude", type=float, help="Share of the expression reached.  [default: 1; micro: 0.25]"),
+    click.option("--frame-step", type=int, help="Tracked: every so many frames of the video.  [default: 1]"),
+    click.option("--frame-range", metavar="FIRST:LAST", help="Tracked: these frames of the video.  [default: all]"),
+    click.option("--fps", type=float, help="Tracked: resample to so many frames per second."),
+    click.option(
+        "--camera",
+        type=click.Choice(["preset", "tracked"]),
+        help="The scene's, or the one that the tracker saw the face with.  [default: preset]",
+    ),
+    click.option(
+        "--source-images",
+        type=click.Path(path_type=Path),
+        help="Folder of the tracked pictures: each is its face's background.",
+    ),
     click.option("--head", help="open, or the path of a FLAME model.  [default: open]"),
     click.option("--head-family", help="The FLAME version, where the file's name does not tell."),
     click.option("--jaw-motion", type=click.Choice(["pose", "expression"]), help="What the jaw's rotation belongs to."),

@@ -17,9 +17,13 @@ from ffngen.appearance.materials import sample_eye, sample_skin
 from ffngen.appearance.skin import look_of
 from ffngen.appearance.textures import choose_texture
 from ffngen.dataset.context import JobContext, encode_fast_png
-from ffngen.dataset.plan import SequencePlan
+from ffngen.dataset.plan import SequencePlan, track_sampling
+from ffngen.dataset.source_view import source_background, tracked_camera
 from ffngen.geometry.camera import Camera
-from ffngen.motion.sequence import make_sequence
+from ffngen.motion.profile import MotionProfile
+from ffngen.motion.sequence import MotionSequence, make_sequence
+from ffngen.motion.tracked import sample_times, tracked_sequence
+from ffngen.motion.vertices import sequence_vertices
 from ffngen.params.parameter_set import ParameterSet
 from ffngen.render.request import SequenceRequest, Settings
 from ffngen.scene.framing import Framing, fit_camera
@@ -37,6 +41,7 @@ class ComposedSequence:
     :param background: (H, W, 3) uint8, sRGB: the stationary picture.
     :param record: the scene, JSON-ready.
     :param seeds: by purpose.
+    :param motion: how the face moves, JSON-ready.
     """
 
     request: SequenceRequest
@@ -45,6 +50,7 @@ class ComposedSequence:
     background: NDArray[np.uint8]
     record: dict[str, Any]
     seeds: dict[str, int]
+    motion: dict[str, Any]
 
 
 def compose(context: JobContext, plan: SequencePlan) -> ComposedSequence:
@@ -55,19 +61,15 @@ def compose(context: JobContext, plan: SequencePlan) -> ComposedSequence:
     """
     job, model, preset = context.job, context.model, context.preset
     parameters = context.source.parameters(plan.parameters_index)
-    motion = make_sequence(
-        parameters, plan.layout.n_frames, include_neutral=job.include_neutral, jaw_motion=job.jaw_motion
-    )
-    shaped = model.with_shape(motion.betas)
-    facial = shaped.with_pose(motion.facial_expression, motion.facial_pose).vertices()
-    head = shaped.with_pose(motion.head_expression, motion.head_pose).vertices()
+    facial, head = sequence_vertices(model, _motion(context, plan))
 
     skin_seed = derive_seed(job.seed, "skin", plan.identity)
     scene_seed = derive_seed(job.seed, "scene", plan.name)
     rng = derive_generator(scene_seed, "camera")
-    camera = _camera(context, rng, np.concatenate([facial, head]))
-    nearest_back = float(np.concatenate([facial, head]).reshape(-1, 3)[:, 2].min())
-    background_depth = float(camera.position[2]) - nearest_back + preset.background.distance
+    everything = np.concatenate([facial, head])
+    tracked = tracked_camera(parameters, everything, job.width, job.height) if job.camera == "tracked" else None
+    camera = tracked or _camera(context, rng, everything)
+    background_depth = float(camera.to_camera(everything)[..., 2].max()) + preset.background.distance
 
     rng = derive_generator(scene_seed, "light")
     hdri = str(rng.choice(preset.lighting.hdris))
@@ -75,7 +77,10 @@ def compose(context: JobContext, plan: SequencePlan) -> ComposedSequence:
         rng, hdri, strength=draw(rng, preset.lighting.strength), area_lights=preset.lighting.area_lights
     )
     field_of_view = np.radians(draw(rng, preset.background.field_of_view_degrees))
-    background, background_source = _background(context, scene_seed, hdri, lighting.rotation, float(field_of_view))
+    if job.source_images is not None:
+        background, background_source = source_background(job.source_images, parameters, job.width, job.height)
+    else:
+        background, background_source = _background(context, scene_seed, hdri, lighting.rotation, float(field_of_view))
     atlas, atlas_source = _atlas(context, skin_seed)
     skin_rng = derive_generator(skin_seed, "material")
     appearance = {
@@ -115,7 +120,32 @@ def compose(context: JobContext, plan: SequencePlan) -> ComposedSequence:
     }
     seeds = {"job": job.seed, "skin": skin_seed, "scene": scene_seed}
     # JSON knows lists alone; the record must compare equal when it is read back.
-    return ComposedSequence(request, parameters, atlas, background, json.loads(json.dumps(record)), seeds)
+    record = json.loads(json.dumps(record))
+    return ComposedSequence(request, parameters, atlas, background, record, seeds, _motion_record(context, plan))
+
+
+def _motion(context: JobContext, plan: SequencePlan) -> MotionSequence:
+    job = context.job
+    if job.motion == "tracked":
+        track = context.source.track(plan.parameters_index)
+        return tracked_sequence(track, track_sampling(job), jaw_motion=job.jaw_motion)
+    return make_sequence(
+        context.source.parameters(plan.parameters_index),
+        plan.layout.n_frames,
+        include_neutral=job.include_neutral,
+        jaw_motion=job.jaw_motion,
+        profile=MotionProfile(job.motion_profile, job.amplitude),
+    )
+
+
+def _motion_record(context: JobContext, plan: SequencePlan) -> dict[str, Any]:
+    job = context.job
+    if job.motion == "tracked":
+        track = context.source.track(plan.parameters_index)
+        times = sample_times(track, track_sampling(job)).tolist()
+        return {"kind": "tracked", "track": track[0].track, "fps": job.fps or track[0].fps, "times": times}
+    profile = MotionProfile(job.motion_profile, job.amplitude)
+    return {"kind": "interpolate", "profile": profile.name, "amplitude": profile.reached}
 
 
 def _camera(context: JobContext, rng: np.random.Generator, vertices: NDArray[np.float32]) -> Camera:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ffngen.appearance.skin import generate_texture
 from ffngen.atomic import sha256_file
+from ffngen.dataset.source_view import check_views
 from ffngen.dataset.user_images import check_images
 from ffngen.head.load import OPEN, load_head
 from ffngen.head.model import HeadModel
@@ -41,6 +42,7 @@ _PATH_FIELDS = (
     ("textures", "generated"),
     ("backgrounds", "hdri"),
     ("expressions", None),
+    ("source_images", None),
     ("scene", None),
 )
 
@@ -126,10 +128,12 @@ def open_context(job: Job, progress: Callable[[str], None] | None = None) -> Job
     preset = load_preset(job.scene)
     textures = check_images(job.textures, "textures") if job.textures != "generated" else None
     backgrounds = check_images(job.backgrounds, "backgrounds") if job.backgrounds != "hdri" else None
+    source_images = check_images(str(job.source_images), "source_images") if job.source_images is not None else None
     if job.head == OPEN:
         ensure_built(progress)
     model = load_head(job.head if job.head == OPEN else Path(job.head), family=job.head_family)
     source = parameter_source(job, model)
+    check_views(job, source)
     # One set of each emotion that is asked for: what cannot be sampled is found now.
     for index in range(min(len(source), len(job.emotions or ()))):
         source.parameters(index)
@@ -138,6 +142,7 @@ def open_context(job: Job, progress: Callable[[str], None] | None = None) -> Job
         "expressions": sha256_file(job.expressions) if job.expressions is not None else None,
         "textures": textures,
         "backgrounds": backgrounds,
+        "source_images": source_images,
     }
     return JobContext(job, model, preset, source, inputs)
 
@@ -146,10 +151,13 @@ def _digest_of_sets(source: ParameterSource) -> str:
     """sha256 of given parameter sets, in their order: a sequence is named by its place among them."""
     digest = hashlib.sha256()
     for index in range(len(source)):
-        one = source.parameters(index)
-        digest.update(f"{one.family}\0{one.identity}\0{one.emotion}\0".encode())
-        for array in (one.betas, one.expression, one.pose):
-            digest.update(array.tobytes())
+        for one in source.track(index):
+            digest.update(f"{one.family}\0{one.identity}\0{one.emotion}\0{one.track}\0{one.frame}\0".encode())
+            camera = None if one.camera is None else one.camera.to_json()
+            digest.update(f"{one.fps}\0{camera}\0{one.image}\0".encode())
+            arrays = (one.betas, one.expression, one.pose, one.translation, one.eyelids)
+            for array in (*arrays, one.static_offset, one.dynamic_offset):
+                digest.update(b"" if array is None else array.tobytes())
     return digest.hexdigest()
 
 

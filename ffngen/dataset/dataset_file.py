@@ -26,6 +26,7 @@ _PARTS = {
     "parameters": "the folder of parameters",
     "textures": "the folder of textures",
     "backgrounds": "the folder of backgrounds",
+    "source_images": "the folder of source images",
 }
 
 

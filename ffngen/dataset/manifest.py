@@ -28,7 +28,11 @@ _ARROW_TYPES = {"str": pa.string(), "int": pa.int64(), "float": pa.float64(), "b
 
 @dataclass(frozen=True)
 class SequenceRow:
-    """One row: ``pairs`` counts image pairs, ``bytes`` the sequence's files, ``metadata`` is a path from the root."""
+    """One row.
+
+    ``motion_scale`` is 1/n, or 0 for motion that a tracker saw; ``pairs`` counts image pairs, ``bytes`` the sequence's
+    files; ``metadata`` is a path from the root.
+    """
 
     split: str
     emotion: str
@@ -97,7 +101,7 @@ def manifest_row(metadata: SequenceMetadata) -> SequenceRow:
         identity=metadata.identity,
         n_frames=metadata.n_frames,
         include_neutral=metadata.include_neutral,
-        motion_scale=metadata.motion_scale,
+        motion_scale=metadata.motion_scale or 0.0,
         pairs=len(metadata.layout.pair_frames),
         width=camera.width,
         height=camera.height,

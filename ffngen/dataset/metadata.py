@@ -70,7 +70,9 @@ class SequenceMetadata(_Model):
 
     ``background_depth`` is the depth in metres of the stationary plane that stands behind the head,
     perpendicular to the optical axis, and fills the rest of the frame; the flow there is 0. ``files`` maps
-    every path of the sequence, relative to the dataset's root, to its size and digest. ``motion_scale`` is 1/n.
+    every path of the sequence, relative to the dataset's root, to its size and digest. ``motion_scale`` is 1/n, or
+    null for motion that a tracker saw; ``motion`` says how the face moves. Of such a motion, ``parameters`` are the
+    first frame's.
     """
 
     format_version: Literal[1] = FORMAT_VERSION
@@ -80,7 +82,8 @@ class SequenceMetadata(_Model):
     identity: str
     n_frames: Annotated[int, Field(ge=2, le=_MAX_FRAMES)]
     include_neutral: bool
-    motion_scale: Annotated[float, Field(gt=0, lt=1)]
+    motion_scale: Annotated[float, Field(gt=0, lt=1)] | None
+    motion: dict[str, JsonValue] = Field({"kind": "interpolate"})
     job_digest: str
     seeds: dict[str, int]
     parameters: Parameters
@@ -102,7 +105,7 @@ class SequenceMetadata(_Model):
             raise ValueError(str(error)) from error
         if camera.width * camera.height > MAX_PIXELS:
             raise ValueError(f"a camera of {camera.width} x {camera.height} pixels is too large")
-        if abs(self.motion_scale * self.n_frames - 1) > 1e-9:
+        if self.motion_scale is not None and abs(self.motion_scale * self.n_frames - 1) > 1e-9:
             raise ValueError(f"motion_scale must be 1/{self.n_frames}, not {self.motion_scale}")
         return self
 

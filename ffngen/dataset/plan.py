@@ -11,6 +11,7 @@ from pathlib import Path
 from ffngen.dataset.layout import ImageFormat, Record, SequenceKey, SequenceLayout, is_safe_name
 from ffngen.flow.files import FlowFormat
 from ffngen.job import Job
+from ffngen.motion.tracked import TrackSampling, sample_times
 from ffngen.params.source import ParameterSource
 
 #: Bytes per pixel of each file, measured on the demo (512x512): compressed formats vary with the picture.
@@ -54,6 +55,9 @@ def plan_sequences(job: Job, source: ParameterSource) -> list[SequencePlan]:
     plans: list[SequencePlan] = []
     for index in range(len(source)):
         identity = source.identity(index)
+        if job.motion == "tracked":
+            plans.append(_plan_track(job, source, index, len(plans)))
+            continue
         # Which of this identity's sets it is; part of the name, as several may share an identity.
         number = seen[identity]
         seen[identity] += 1
@@ -65,6 +69,25 @@ def plan_sequences(job: Job, source: ParameterSource) -> list[SequencePlan]:
             )
             plans.append(SequencePlan(len(plans), index, identity, layout))
     return plans
+
+
+def _plan_track(job: Job, source: ParameterSource, index: int, number: int) -> SequencePlan:
+    """One sequence of a video; its name says which video, and which step."""
+    track = source.track(index)
+    times = sample_times(track, track_sampling(job))
+    identity = source.identity(index)
+    name = (
+        f"{folder_name(f'{identity}/{track[0].track}' if track[0].track != identity else identity)}_s{job.frame_step}"
+    )
+    key = SequenceKey(job.splits.of(identity), source.emotion(index), name)
+    layout = SequenceLayout(key, len(times), False, ImageFormat(job.image_format), FlowFormat(job.flow_format))
+    return SequencePlan(number, index, identity, layout)
+
+
+def track_sampling(job: Job) -> TrackSampling:
+    """Which moments of its videos a job takes."""
+    first, last = job.frame_range
+    return TrackSampling(job.frame_step, first, last, job.fps)
 
 
 def folder_name(identity: str) -> str:

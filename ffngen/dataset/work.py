@@ -199,7 +199,8 @@ class SequenceWork:
             identity=self._plan.identity,
             n_frames=layout.n_frames,
             include_neutral=layout.include_neutral,
-            motion_scale=1 / layout.n_frames,
+            motion_scale=None if context.job.motion == "tracked" else 1 / layout.n_frames,
+            motion=composed.motion,
             job_digest=context.digest,
             seeds=composed.seeds,
             parameters=Parameters(

@@ -26,6 +26,7 @@ HEAD = "head mask"
 class Record:
     """The errors of one estimator on one flow of one pair, over one area.
 
+    :param n_frames: the n of the motion scale 1/n; 0 for motion that a tracker saw.
     :param official: the published code's figure, for the facial and head flow over the whole head: the error of all
         pixels over the number of pixels in the mask; else None.
     """
@@ -167,7 +168,7 @@ def _records(
             estimator,
             metadata.key.sequence,
             metadata.emotion,
-            metadata.n_frames,
+            metadata.n_frames if metadata.motion_scale else 0,
             pair.frame,
             flow,
             area,

@@ -44,8 +44,8 @@ def _groupings(records: Sequence[Record]) -> dict[str, Means]:
 
 
 def scale_name(n_frames: int) -> str:
-    """The motion scale, as the paper writes it."""
-    return f"1/{n_frames}"
+    """The motion scale, as the paper writes it; 0 stands for motion that a tracker saw."""
+    return f"1/{n_frames}" if n_frames else "tracked"
 
 
 def _scale_order(records: Sequence[Record]) -> list[str]:

@@ -18,7 +18,7 @@ from ffngen.errors import FfngenError
 Array64 = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Camera:
     """A pinhole camera without distortion.
 
@@ -46,6 +46,14 @@ class Camera:
             raise FfngenError(f"a camera needs a positive width and height, not {self.width} and {self.height}")
         object.__setattr__(self, "K", K)
         object.__setattr__(self, "T_world_cam", T)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Camera):
+            return NotImplemented
+        same = np.array_equal(self.K, other.K) and np.array_equal(self.T_world_cam, other.T_world_cam)
+        return same and (self.width, self.height) == (other.width, other.height)
+
+    __hash__ = None  # type: ignore[assignment]
 
     @property
     def T_cam_world(self) -> Array64:
@@ -81,6 +89,15 @@ class Camera:
             homogeneous = camera_points @ self.K.T
             pixels = homogeneous[..., :2] / depth[..., None]
         return pixels, depth
+
+    def resized(self, width: int, height: int) -> Camera:
+        """The same view in an image of another size; the image's edges stay where they are.
+
+        Pixel centres are whole numbers, so that the left edge lies at -0.5.
+        """
+        S = np.diag([width / self.width, height / self.height, 1.0])
+        S[:2, 2] = (S[[0, 1], [0, 1]] - 1) / 2
+        return Camera(S @ self.K, self.T_world_cam, width, height)
 
     def pixel_rays(self) -> tuple[Array64, Array64]:
         """One ray through the centre of each pixel.

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ffngen.head.landmarks import LandmarkEmbedding
 from ffngen.head.skinning import Array64, blend
-from ffngen.head.stages import ShapedHead, padded_coefficients
+from ffngen.head.stages import ShapedHead, checked_offset, padded_coefficients
 from ffngen.head.uv_map import UvMap
 
 
@@ -106,14 +106,18 @@ class HeadModel:
             state.update(np.ascontiguousarray(array).data)
         return state.hexdigest()
 
-    def with_shape(self, betas: ArrayLike) -> ShapedHead:
+    def with_shape(self, betas: ArrayLike, static_offset: ArrayLike | None = None) -> ShapedHead:
         """This model with an identity.
 
         :param betas: (B',), B' <= B, standard deviations; the missing ones are 0.
+        :param static_offset: (V, 3), metres: what the identity has beside its betas, or None.
         :raises HeadModelError: for another shape, too many coefficients, or values that are not finite.
         """
         coefficients = padded_coefficients(betas, self.shape_count, "betas", ndim=1)
-        return ShapedHead(model=self, neutral=self.template + blend(self.shape_basis, coefficients))
+        neutral = self.template + blend(self.shape_basis, coefficients)
+        if static_offset is not None:
+            neutral = neutral + checked_offset(static_offset, neutral.shape, "static_offset")
+        return ShapedHead(model=self, neutral=neutral)
 
     def vertices(self, betas: ArrayLike, expression: ArrayLike, pose: ArrayLike) -> NDArray[np.float32]:
         """Vertices of one identity over frames: the three stages in one call.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -31,11 +31,12 @@ class ShapedHead:
     model: HeadModel
     neutral: Array64
 
-    def with_pose(self, expression: ArrayLike, pose: ArrayLike) -> PosedHead:
+    def with_pose(self, expression: ArrayLike, pose: ArrayLike, dynamic_offset: ArrayLike | None = None) -> PosedHead:
         """This identity with an expression and a pose per frame.
 
         :param expression: (T, E'), E' <= E; the missing coefficients are 0.
         :param pose: (T, 15), radians, axis-angle of the five joints.
+        :param dynamic_offset: (T, V, 3), metres: what a frame has beside its expression, or None.
         :raises HeadModelError: for other shapes, too many coefficients, or values that are not finite.
         """
         model = self.model
@@ -44,6 +45,9 @@ class ShapedHead:
         if len(psi) != len(theta):
             raise HeadModelError(f"expression has {len(psi)} frames, but pose has {len(theta)}")
         frames = len(theta)
+        offset = None
+        if dynamic_offset is not None:
+            offset = checked_offset(dynamic_offset, (frames, *self.neutral.shape), "dynamic_offset")
         rotations = rodrigues(theta.reshape(frames, 5, 3))
         feature = (rotations[:, 1:] - np.eye(3)).reshape(frames, 36)
         rest = np.empty((frames, *self.neutral.shape))
@@ -51,6 +55,8 @@ class ShapedHead:
         transforms = np.empty((frames, 5, 3, 4))
         for t in range(frames):
             expressive = self.neutral + blend(model.expression_basis_64, psi[t])
+            if offset is not None:
+                expressive = expressive + offset[t]
             joints[t] = model.joint_regressor @ expressive
             rest[t] = expressive + blend(model.pose_basis_64, feature[t])
             transforms[t] = joint_transforms(rotations[t], joints[t], model.parents)
@@ -78,6 +84,17 @@ class PosedHead:
         for t in range(len(self.rest)):
             skinned[t] = skin(self.rest[t], self.model.skin_weights, self.transforms[t])
         return skinned
+
+
+def checked_offset(value: ArrayLike, shape: tuple[int, ...], name: str) -> NDArray[np.floating[Any]]:
+    """Offsets of vertices, as they are; raises :class:`HeadModelError` for another shape than the model's."""
+    array = np.asarray(value)
+    if array.shape != shape:
+        what = f"{name} is for {array.shape[-2] if array.ndim > 1 else 0} vertices, and the head model has {shape[-2]}"
+        raise HeadModelError(what, mend="offsets of 5143 vertices need FLAME with teeth" if array.ndim > 1 else None)
+    if not np.isfinite(array).all():
+        raise HeadModelError(f"{name} holds a value that is not finite")
+    return array
 
 
 def padded_coefficients(value: ArrayLike, width: int, name: str, *, ndim: int, exact: bool = False) -> Array64:

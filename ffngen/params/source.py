@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Protocol
 
@@ -33,7 +34,10 @@ class ParameterSource(Protocol):
         """The set's label."""
 
     def parameters(self, index: int) -> ParameterSet:
-        """The set itself."""
+        """The set itself; the first frame of a tracked motion."""
+
+    def track(self, index: int) -> Sequence[ParameterSet]:
+        """All frames of a tracked motion, by rising number; elsewhere the set alone."""
 
 
 class SampledSource:
@@ -86,6 +90,10 @@ class SampledSource:
             identity_index=index,
         )
 
+    def track(self, index: int) -> Sequence[ParameterSet]:
+        """The set alone."""
+        return (self.parameters(index),)
+
 
 class GivenSource:
     """The sets of a tracker's files, all checked against the model before any work begins."""
@@ -110,6 +118,56 @@ class GivenSource:
         """The set."""
         return self._sets[index]
 
+    def track(self, index: int) -> Sequence[ParameterSet]:
+        """The set alone."""
+        return (self._sets[index],)
+
+
+class TrackedSource:
+    """The videos of a tracker's files: each is one motion.
+
+    :raises InputFileError: no set is a frame of a video, or two have one number.
+    """
+
+    def __init__(self, sets: Sequence[ParameterSet], model: HeadModel, emotions: Sequence[str] | None) -> None:
+        tracks: dict[tuple[str, str], list[ParameterSet]] = {}
+        for one in sets:
+            _check_fits(one, model)
+            if one.track is not None and (emotions is None or one.emotion in emotions):
+                tracks.setdefault((one.identity, one.track), []).append(one)
+        if sets and not tracks:
+            what = "holds no frames of a video, but single pictures"
+            raise InputFileError(what, where=sets[0].source, mend="leave --motion tracked away")
+        self._tracks = [sorted(tracks[key], key=_frame_number) for key in sorted(tracks)]
+        for track in self._tracks:
+            for one, other in pairwise(track):
+                if one.frame == other.frame:
+                    what = f"frame {one.frame} of {one.track} is there twice"
+                    raise InputFileError(what, where=other.source, mend="give each video a folder of its own")
+
+    def __len__(self) -> int:
+        return len(self._tracks)
+
+    def identity(self, index: int) -> str:
+        """The track's identity."""
+        return self._tracks[index][0].identity
+
+    def emotion(self, index: int) -> str:
+        """The label of the track's first frame."""
+        return self._tracks[index][0].emotion
+
+    def parameters(self, index: int) -> ParameterSet:
+        """The first frame."""
+        return self._tracks[index][0]
+
+    def track(self, index: int) -> Sequence[ParameterSet]:
+        """The frames."""
+        return self._tracks[index]
+
+
+def _frame_number(one: ParameterSet) -> int:
+    return one.frame if one.frame is not None else -1
+
 
 def parameter_source(job: Job, model: HeadModel) -> ParameterSource:
     """The parameter sets of a job.
@@ -119,7 +177,8 @@ def parameter_source(job: Job, model: HeadModel) -> ParameterSource:
     """
     if job.params == "sample":
         return SampledSource(job, model)
-    source = GivenSource(read_parameter_sets(Path(job.params)), model, job.emotions)
+    kind = TrackedSource if job.motion == "tracked" else GivenSource
+    source = kind(read_parameter_sets(Path(job.params), job.params_format), model, job.emotions)
     if len(source) == 0:
         raise InputFileError(
             f"holds no parameter set of the emotions {', '.join(job.emotions or ())}",
@@ -142,3 +201,9 @@ def _check_fits(parameters: ParameterSet, model: HeadModel) -> None:
     ):
         if given > known:
             raise HeadModelError(f"{given} {name}, of which the model has {known}", where=parameters.source)
+    for name in ("static_offset", "dynamic_offset"):
+        offset = getattr(parameters, name)
+        if offset is not None and len(offset) != model.vertex_count:
+            what = f"{name} is for {len(offset)} vertices, and the head has {model.vertex_count}"
+            mend = "give the head with teeth" if len(offset) > model.vertex_count else "give the head without teeth"
+            raise HeadModelError(what, where=parameters.source, mend=mend)

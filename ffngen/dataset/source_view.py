@@ -1,0 +1,86 @@
+"""The view that a tracker had: its camera, and the picture that it looked at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ffngen.appearance.background import image_background
+from ffngen.appearance.folders import image_files
+from ffngen.errors import InputFileError
+from ffngen.geometry.camera import Camera
+from ffngen.job import Job
+from ffngen.params.parameter_set import ParameterSet
+from ffngen.params.source import ParameterSource
+
+#: How much the aspects of a tracked camera and of the images that are rendered may differ.
+_ASPECT_TOLERANCE = 0.01
+
+
+def check_views(job: Job, source: ParameterSource) -> None:
+    """Find what a job's sets lack of a tracker's view before any work begins.
+
+    :raises InputFileError: the first set without a camera, with one of another aspect, or without its picture.
+    """
+    if job.camera == "preset" and job.source_images is None:
+        return
+    for index in range(len(source)):
+        parameters = source.parameters(index)
+        if job.camera == "tracked":
+            for one in source.track(index):
+                if _known_camera(one, job.width, job.height) != parameters.camera:
+                    what = f"the camera of {parameters.track} moves, and a sequence has one camera"
+                    raise InputFileError(what, where=one.source, mend="leave --camera tracked away")
+        if job.source_images is not None:
+            source_picture(job.source_images, parameters)
+
+
+def tracked_camera(parameters: ParameterSet, vertices: NDArray[np.float32], width: int, height: int) -> Camera:
+    """The camera that saw a face, for images of another size.
+
+    :param vertices: (N, V, 3), metres: all that must lie before it.
+    :raises InputFileError: the set has no camera, or one of another aspect, or the face is behind it.
+    """
+    camera = _known_camera(parameters, width, height)
+    if camera.to_camera(vertices)[..., 2].min() <= 0:
+        raise InputFileError("the face lies behind its camera", where=parameters.source)
+    return camera.resized(width, height)
+
+
+def _known_camera(parameters: ParameterSet, width: int, height: int) -> Camera:
+    camera = parameters.camera
+    if camera is None:
+        what = "has no camera: its tracker gives none, or gives it in a file that is not there"
+        raise InputFileError(what, where=parameters.source, mend="leave --camera tracked away")
+    if abs(width * camera.height / (height * camera.width) - 1) > _ASPECT_TOLERANCE:
+        what = f"was seen in {camera.width} x {camera.height} pixels, which is not the aspect of {width} x {height}"
+        raise InputFileError(what, where=parameters.source, mend=f"--resolution {camera.width}x{camera.height}")
+    return camera
+
+
+def source_background(folder: Path, parameters: ParameterSet, width: int, height: int) -> tuple[NDArray[np.uint8], str]:
+    """The picture that a set was tracked in, (height, width, 3) uint8 sRGB, and its name.
+
+    :raises InputFileError: as :func:`source_picture`, or it is no image.
+    """
+    path = source_picture(folder, parameters)
+    return image_background(path, width, height), path.name
+
+
+def source_picture(folder: Path, parameters: ParameterSet) -> Path:
+    """The file of the picture that a set was tracked in.
+
+    :param folder: where the pictures lie, each named as the tracker noted it, or as the set's identity; the suffix
+        does not matter.
+    :raises InputFileError: none of that name is there, or several are.
+    """
+    wanted = Path(parameters.image or parameters.identity)
+    files = image_files(folder, "source_images")
+    found = [path for path in files if path.name == wanted.name]
+    found = found or [path for path in files if path.stem in (wanted.name, wanted.stem)]
+    if len(found) != 1:
+        what = f"there {'are several pictures' if found else 'is no picture'} named {wanted.name[:80]}"
+        raise InputFileError(what, where=folder, mend="name each picture as the tracker's frame is named")
+    return found[0]
