@@ -9,6 +9,7 @@ from pathlib import Path
 from ffngen.errors import InputFileError, JobError
 from ffngen.params.emoca import read_emoca
 from ffngen.params.parameter_set import ParameterSet
+from ffngen.params.table import read_table
 
 #: Reader of one tracker's output: the sets in a file or folder, or none where the content is not the tracker's.
 Reader = Callable[[Path], list[ParameterSet]]
@@ -32,6 +33,7 @@ class ParameterFormat:
 
 #: All that are read, in the order in which they are tried.
 FORMATS: tuple[ParameterFormat, ...] = (
+    ParameterFormat("table", "a .parquet table of ffngen params import", read_table),
     ParameterFormat("emoca", "EMOCA folders (shape.npy, exp.npy, pose.npy)", read_emoca),
 )
 
