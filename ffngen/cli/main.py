@@ -14,6 +14,7 @@ from ffngen.errors import FfngenError
 #: Command -> module of ``ffngen.cli``; imported when used, so that ``ffngen --help`` is quick.
 _COMMANDS = {
     "head": "Build the open head, describe a head model.",
+    "params": "Read, sample, select and look at faces' parameters.",
     "render": "Render a facial-flow dataset.",
     "verify": "Check a dataset's flow, depth, masks and files, without Blender.",
     "convert": "Write a dataset in another layout, such as WebDataset shards.",

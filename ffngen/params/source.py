@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ffngen.errors import HeadModelError, InputFileError, JobError
+from ffngen.head.load import OPEN
 from ffngen.head.model import HeadModel
 from ffngen.job import EMOTIONS, Job
 from ffngen.params.expression_file import ExpressionFile, default_expressions, read_expressions
@@ -100,7 +101,7 @@ class GivenSource:
 
     def __init__(self, sets: Sequence[ParameterSet], model: HeadModel, emotions: Sequence[str] | None) -> None:
         for one in sets:
-            _check_fits(one, model)
+            check_fits(one, model)
         self._sets = [one for one in sets if emotions is None or one.emotion in emotions]
 
     def __len__(self) -> int:
@@ -132,7 +133,7 @@ class TrackedSource:
     def __init__(self, sets: Sequence[ParameterSet], model: HeadModel, emotions: Sequence[str] | None) -> None:
         tracks: dict[tuple[str, str], list[ParameterSet]] = {}
         for one in sets:
-            _check_fits(one, model)
+            check_fits(one, model)
             if one.track is not None and (emotions is None or one.emotion in emotions):
                 tracks.setdefault((one.identity, one.track), []).append(one)
         if sets and not tracks:
@@ -188,12 +189,16 @@ def parameter_source(job: Job, model: HeadModel) -> ParameterSource:
     return source
 
 
-def _check_fits(parameters: ParameterSet, model: HeadModel) -> None:
+def check_fits(parameters: ParameterSet, model: HeadModel) -> None:
+    """Refuse a set of another model's coefficients, or of more than the model has.
+
+    :raises HeadModelError: says which, and the way out.
+    """
     if parameters.family != model.family:
         raise HeadModelError(
             f"these parameters are {parameters.family}'s, and the head is {model.family}'s: their coefficients differ",
             where=parameters.source,
-            mend=f"give a {parameters.family} model with --head",
+            mend="use --head open" if parameters.family == OPEN else f"give a {parameters.family} model with --head",
         )
     for name, given, known in (
         ("betas", parameters.betas.size, model.shape_count),
