@@ -22,6 +22,7 @@ from ffngen.dataset.source_view import source_background, tracked_camera
 from ffngen.geometry.camera import Camera
 from ffngen.motion.profile import MotionProfile
 from ffngen.motion.sequence import MotionSequence, make_sequence
+from ffngen.motion.steady import steadied
 from ffngen.motion.tracked import sample_times, tracked_sequence
 from ffngen.motion.vertices import sequence_vertices
 from ffngen.params.parameter_set import ParameterSet
@@ -128,6 +129,8 @@ def _motion(context: JobContext, plan: SequencePlan) -> MotionSequence:
     job = context.job
     if job.motion == "tracked":
         track = context.source.track(plan.parameters_index)
+        if job.camera == "tracked":
+            track = steadied(track, context.model)
         return tracked_sequence(track, track_sampling(job), jaw_motion=job.jaw_motion)
     return make_sequence(
         context.source.parameters(plan.parameters_index),

@@ -1,0 +1,50 @@
+"""A moving camera, as motion of the head before a camera that stands still."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from ffngen.errors import InputFileError
+from ffngen.head.model import HeadModel
+from ffngen.params.parameter_set import ParameterSet
+
+
+def steadied(track: Sequence[ParameterSet], model: HeadModel) -> list[ParameterSet]:
+    """The same frames, all seen by the first one's camera in the same pixels.
+
+    The head takes over what the camera did: vertices v become M v, where M maps the frame's own world to the first
+    camera's. As the model turns about its root joint J, with a rotation R and a translation t, that is the rotation
+    M R and the translation M (J + t) - J.
+
+    :param track: frames of one video, by rising number.
+    :raises InputFileError: a frame has no camera, or one with another lens or of another size.
+    """
+    first = track[0].camera
+    betas = np.mean([one.betas for one in track], axis=0)
+    shaped = model.with_shape(betas, track[0].static_offset)
+    frames = []
+    for one in track:
+        camera = one.camera
+        if camera is None or first is None:
+            raise InputFileError(f"frame {one.frame} of {one.track} has no camera", where=one.source)
+        if not np.allclose(camera.K, first.K, rtol=1e-9) or (camera.width, camera.height) != (
+            first.width,
+            first.height,
+        ):
+            what = f"the camera of {one.track} changes its lens at frame {one.frame}"
+            raise InputFileError(what, where=one.source, mend="leave --camera tracked away")
+        if camera == first:
+            frames.append(one)
+            continue
+        M = first.T_world_cam @ camera.T_cam_world
+        offset = None if one.dynamic_offset is None else one.dynamic_offset[None]
+        root = shaped.with_pose(one.expression[None], np.zeros((1, 15)), offset).joints[0, 0]
+        pose = one.pose.copy()
+        pose[:3] = (Rotation.from_matrix(M[:3, :3]) * Rotation.from_rotvec(pose[:3])).as_rotvec()
+        translation = M[:3, :3] @ (root + one.translation) + M[:3, 3] - root
+        frames.append(replace(one, pose=pose, translation=translation, camera=first))
+    return frames
