@@ -12,6 +12,7 @@ from ffngen.appearance.folders import image_files
 from ffngen.errors import InputFileError
 from ffngen.geometry.camera import Camera
 from ffngen.job import Job
+from ffngen.motion.steady import require_one_lens
 from ffngen.params.parameter_set import ParameterSet
 from ffngen.params.source import ParameterSource
 
@@ -29,8 +30,7 @@ def check_views(job: Job, source: ParameterSource) -> None:
     for index in range(len(source)):
         parameters = source.parameters(index)
         if job.camera == "tracked":
-            for one in source.track(index):
-                _known_camera(one, job.width, job.height)
+            _require_aspect(require_one_lens(source.track(index)), parameters, job.width, job.height)
         if job.source_images is not None:
             source_picture(job.source_images, parameters)
 
@@ -41,21 +41,17 @@ def tracked_camera(parameters: ParameterSet, vertices: NDArray[np.float32], widt
     :param vertices: (N, V, 3), metres: all that must lie before it.
     :raises InputFileError: the set has no camera, or one of another aspect, or the face is behind it.
     """
-    camera = _known_camera(parameters, width, height)
+    camera = require_one_lens((parameters,))
+    _require_aspect(camera, parameters, width, height)
     if camera.to_camera(vertices)[..., 2].min() <= 0:
         raise InputFileError("the face lies behind its camera", where=parameters.source)
     return camera.resized(width, height)
 
 
-def _known_camera(parameters: ParameterSet, width: int, height: int) -> Camera:
-    camera = parameters.camera
-    if camera is None:
-        what = "has no camera: its tracker gives none, or gives it in a file that is not there"
-        raise InputFileError(what, where=parameters.source, mend="leave --camera tracked away")
+def _require_aspect(camera: Camera, parameters: ParameterSet, width: int, height: int) -> None:
     if abs(width * camera.height / (height * camera.width) - 1) > _ASPECT_TOLERANCE:
         what = f"was seen in {camera.width} x {camera.height} pixels, which is not the aspect of {width} x {height}"
         raise InputFileError(what, where=parameters.source, mend=f"--resolution {camera.width}x{camera.height}")
-    return camera
 
 
 def source_background(folder: Path, parameters: ParameterSet, width: int, height: int) -> tuple[NDArray[np.uint8], str]:

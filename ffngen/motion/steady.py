@@ -9,6 +9,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from ffngen.errors import InputFileError
+from ffngen.geometry.camera import Camera
 from ffngen.head.model import HeadModel
 from ffngen.params.parameter_set import ParameterSet
 
@@ -23,20 +24,13 @@ def steadied(track: Sequence[ParameterSet], model: HeadModel) -> list[ParameterS
     :param track: frames of one video, by rising number.
     :raises InputFileError: a frame has no camera, or one with another lens or of another size.
     """
-    first = track[0].camera
+    first = require_one_lens(track)
     betas = np.mean([one.betas for one in track], axis=0)
     shaped = model.with_shape(betas, track[0].static_offset)
     frames = []
     for one in track:
         camera = one.camera
-        if camera is None or first is None:
-            raise InputFileError(f"frame {one.frame} of {one.track} has no camera", where=one.source)
-        if not np.allclose(camera.K, first.K, rtol=1e-9) or (camera.width, camera.height) != (
-            first.width,
-            first.height,
-        ):
-            what = f"the camera of {one.track} changes its lens at frame {one.frame}"
-            raise InputFileError(what, where=one.source, mend="leave --camera tracked away")
+        assert camera is not None
         if camera == first:
             frames.append(one)
             continue
@@ -48,3 +42,19 @@ def steadied(track: Sequence[ParameterSet], model: HeadModel) -> list[ParameterS
         translation = M[:3, :3] @ (root + one.translation) + M[:3, 3] - root
         frames.append(replace(one, pose=pose, translation=translation, camera=first))
     return frames
+
+
+def require_one_lens(track: Sequence[ParameterSet]) -> Camera:
+    """The first frame's camera, where all frames have one of its lens and size; raises :class:`InputFileError`."""
+    first = track[0].camera
+    for one in track:
+        camera = one.camera
+        if first is None or camera is None:
+            what = "has no camera: its tracker gives none, or gives it in a file that is not there"
+            raise InputFileError(what, where=one.source, mend="leave --camera tracked away")
+        same_size = (camera.width, camera.height) == (first.width, first.height)
+        if not same_size or not np.allclose(camera.K, first.K, rtol=1e-9):
+            what = f"the camera of {one.track} changes its lens at frame {one.frame}"
+            raise InputFileError(what, where=one.source, mend="leave --camera tracked away")
+    assert first is not None
+    return first

@@ -60,5 +60,5 @@ def test_another_lens_is_refused() -> None:
     track = [replace(first, camera=c, track="clip", frame=i) for i, c in enumerate((camera, zoomed))]
     with pytest.raises(InputFileError, match="changes its lens at frame 1"):
         steadied(track, model)
-    with pytest.raises(InputFileError, match="frame 1 of clip has no camera"):
+    with pytest.raises(InputFileError, match="has no camera"):
         steadied([track[0], replace(track[1], camera=None)], model)
