@@ -8,6 +8,8 @@ from pathlib import Path
 
 from ffngen.errors import InputFileError, JobError
 from ffngen.params.emoca import read_emoca
+from ffngen.params.livelink import read_livelink
+from ffngen.params.mediapipe import read_mediapipe
 from ffngen.params.parameter_set import ParameterSet
 
 #: Reader of one tracker's output: the sets in a file or folder, or none where the content is not the tracker's.
@@ -33,6 +35,8 @@ class ParameterFormat:
 #: All that are read, in the order in which they are tried.
 FORMATS: tuple[ParameterFormat, ...] = (
     ParameterFormat("emoca", "EMOCA folders (shape.npy, exp.npy, pose.npy)", read_emoca),
+    ParameterFormat("livelink", "a Live Link Face recording (.csv)", read_livelink),
+    ParameterFormat("mediapipe", "results of MediaPipe's Face Landmarker (.json, .jsonl)", read_mediapipe),
 )
 
 
