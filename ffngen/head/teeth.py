@@ -25,7 +25,7 @@ from ffngen.head.uv_map import UvMap
 
 Array64 = NDArray[np.float64]
 
-#: Vertices of FLAME along the outer rings of the lips, from the right corner of the mouth to the left.
+#: Vertices of FLAME along the outer rings of the lips, from the left corner of the mouth to the right.
 UPPER_RING = (1713, 1715, 1716, 1735, 1696, 1694, 1657, 3543, 2774, 2811, 2813, 2850, 2833, 2832, 2830)
 LOWER_RING = (1576, 1577, 1773, 1774, 1795, 1802, 1865, 3503, 2948, 2905, 2898, 2881, 2880, 2713, 2712)
 
@@ -56,7 +56,7 @@ _FALLING = ((_A, _NEXT_B, _B), (_A, _NEXT_A, _NEXT_B))
 _RISING = ((_A, _NEXT_A, _B), (_NEXT_A, _NEXT_B, _B))
 _FALLING_BACK = ((_A, _B, _NEXT_B), (_A, _NEXT_B, _NEXT_A))
 _RISING_BACK = ((_A, _B, _NEXT_A), (_NEXT_A, _B, _NEXT_B))
-#: Six strips between two rows each: the rows, and how the right and the left half are split.
+#: Six strips between two rows each: the rows, and how the left and the right half are split.
 _STRIPS = (
     (0, 2, _FALLING, _RISING),  # upper teeth: front,
     (4, 5, _FALLING_BACK, _RISING_BACK),  # back,
@@ -109,11 +109,11 @@ def with_teeth(model: HeadModel) -> HeadModel:
 def teeth_faces() -> NDArray[np.int32]:
     """(168, 3) int32, indices from 0 into the teeth's vertices, counter-clockwise from outside."""
     faces = []
-    for a, b, right, left in _STRIPS:
+    for a, b, left, right in _STRIPS:
         for column in range(COLUMNS - 1):
             first, second = COLUMNS * a + column, COLUMNS * b + column
             corners = (first, second, first + 1, second + 1)
-            for triangle in right if column < COLUMNS // 2 else left:
+            for triangle in left if column < COLUMNS // 2 else right:
                 faces.append([corners[corner] for corner in triangle])
     return np.array(faces, dtype=np.int32)
 
