@@ -5,12 +5,14 @@ A row is a frame: Timecode, BlendshapeCount (52 blendshapes and 9 angles make 61
 subject's left.
 
 Angles are radians: in recordings of the app, look-down 0.28 goes with a pitch of the eye of 0.171, that is 35 degrees
-for a full look-down (anim/alex_rom_3.csv of alexdjulin/LiveLinkFace-CSV-Retarget-For-Motionbuilder). The signs
-of the head's angles are those with which the app's receivers turn a head: JimWest/MeFaMo, which sends in the app's
-format (yaw and roll as of ``R_z R_y R_x`` of MediaPipe's matrix, pitch negated), and viewers of VRM avatars. Positive
-yaw turns the face to the subject's left, positive pitch raises it, positive roll tips the head to the right shoulder.
-No source states the order of the three; it is taken to be yaw, pitch, roll, as everywhere here. The eyes' angles have
-the other signs (yaw to the right, pitch down), and are not needed: eyeLook* say the same of the gaze.
+for a full look-down (anim/alex_rom_3.csv of alexdjulin/LiveLinkFace-CSV-Retarget-For-Motionbuilder). The signs of the
+head's angles are those with which the app's receivers turn a head, for Epic documents none: JimWest/MeFaMo sends in
+the app's format yaw and roll as of ``R_z R_y R_x`` of MediaPipe's matrix and pitch negated; a viewer of VRM avatars and
+wangkaxds/LiveLinkFace-VTS agree. Positive yaw turns the face to the subject's left, positive pitch raises it, positive
+roll tips the head to the right shoulder. No source states the order of the three; it is taken to be yaw, pitch, roll, as
+everywhere here. The eyes' angles have the other signs (in those recordings yaw to the right and pitch down), and are not
+needed: eyeLook* say the same of the gaze. A phone that is held sideways gives angles about its own axes; such
+recordings are refused.
 """
 
 from __future__ import annotations
@@ -44,6 +46,9 @@ HEAD_ANGLES = ("headyaw", "headpitch", "headroll")
 _HEAD_SIGNS = np.array([1.0, -1.0, 1.0])
 #: Radians; a larger number is in degrees.
 _MAX_ANGLE = 2 * np.pi
+
+#: Radians; no head is tipped so far in most frames of a recording, but a phone on its side is.
+_SIDEWAYS_ROLL = np.pi / 4
 
 _MAX_LINE = 1 << 16
 #: Rows that are converted at a time.
@@ -137,6 +142,11 @@ class _Reader:
         rotation = np.zeros((len(frames), 3))
         if numbers.shape[1] > len(ARKIT_ACTIONS):
             angles = numbers[:, len(ARKIT_ACTIONS) :] * _HEAD_SIGNS
+            if np.median(np.abs(angles[:, 2])) > _SIDEWAYS_ROLL:
+                what = "has the head lying on its side in most frames: the phone was held sideways"
+                raise self._fault(
+                    what, mend="record with the phone upright, or take the columns HeadYaw to HeadRoll out"
+                )
             rotation = Rotation.from_euler("YXZ", angles).as_rotvec()
         return Recording(
             frames=np.array(frames, dtype=np.int64),

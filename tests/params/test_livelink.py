@@ -177,6 +177,15 @@ def test_gaze_is_moved_once_by_the_blendshapes(model: HeadModel, tmp_path: Path)
     assert np.abs(moved[right]).max() == 0
 
 
+def test_a_phone_on_its_side_is_refused(tmp_path: Path) -> None:
+    upright, sideways = row(HeadRoll=0.3), row(HeadRoll=-1.5)
+    assert len(read_livelink(write(tmp_path / "take.csv", [upright, upright, sideways]))) == 3
+    path = write(tmp_path / "take.csv", [upright, sideways, sideways])
+    with pytest.raises(InputFileError) as caught:
+        read_livelink(path)
+    _assert_one_line(caught.value, path, "the phone was held sideways")
+
+
 def timecodes(count: int, base: int, step: float = 1.0, start: str = "10:00:00", drop: bool = False) -> list[str]:
     """What a clock with ``base`` numbers a second shows at every ``step``-th of them."""
     hour, minute, second = (int(part) for part in start.split(":"))
