@@ -9,9 +9,9 @@ for a full look-down (anim/alex_rom_3.csv of alexdjulin/LiveLinkFace-CSV-Retarge
 head's angles are those with which the app's receivers turn a head, for Epic documents none: JimWest/MeFaMo sends in
 the app's format yaw and roll as of ``R_z R_y R_x`` of MediaPipe's matrix and pitch negated; a viewer of VRM avatars and
 wangkaxds/LiveLinkFace-VTS agree. Positive yaw turns the face to the subject's left, positive pitch raises it, positive
-roll tips the head to the right shoulder. No source states the order of the three; it is taken to be yaw, pitch, roll, as
-everywhere here. The eyes' angles have the other signs (in those recordings yaw to the right and pitch down), and are not
-needed: eyeLook* say the same of the gaze. A phone that is held sideways gives angles about its own axes; such
+roll tips the head to the right shoulder. No source states the order of the three; it is taken to be yaw, pitch, roll,
+as everywhere here. The eyes' angles have the other signs (in those recordings yaw to the right and pitch down), and are
+not needed: eyeLook* say the same of the gaze. A phone that is held sideways gives angles about its own axes; such
 recordings are refused.
 """
 
