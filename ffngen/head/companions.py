@@ -1,4 +1,4 @@
-"""What may lie beside a FLAME file: its texture coordinates and its landmarks."""
+"""What may lie beside a FLAME file: its texture coordinates, its landmarks and the trackers' eyelids."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from ffngen.head.uv_map import UvMap
 TEMPLATE_NAMES = ("head_template.obj", "head_template_mesh.obj")
 UV_ARRAY_NAMES = ("flame_vt.npy", "flame_ft.npy")
 LANDMARK_NAME = "flame_static_embedding.pkl"
+#: The left lid and the right one, as SMIRK and metrical-tracker name them.
+EYELID_NAMES = ("l_eyelid.npy", "r_eyelid.npy")
 
 #: Landmarks 17 to 67: all but the contour of the jaw.
 INNER_COUNT = 51
@@ -86,3 +88,33 @@ def landmark_fields(fields: FieldReader, count: int, face_count: int) -> tuple[N
     if np.abs(barycentric.sum(axis=1) - 1.0).max() > 1e-3:
         raise fields.fault("'lmk_b_coords' must sum to 1 for every landmark")
     return face_index, barycentric
+
+
+#: Metres; no lid moves as far.
+_MAX_LID_MOTION = 0.1
+
+
+def companion_eyelids(folder: Path, vertex_count: int) -> NDArray[np.float32] | None:
+    """The eyelid blendshapes that lie beside a model, or None where there are none.
+
+    :returns: (2, V, 3) float32, metres, of the left and the right lid.
+    :raises InputFileError: when a file is damaged, or one of the two is missing.
+    :raises HeadModelError: when they belong to another mesh.
+    """
+    paths = [folder / name for name in EYELID_NAMES]
+    missing = [path for path in paths if not path.exists()]
+    if len(missing) == len(paths):
+        return None
+    if missing:
+        raise InputFileError("is missing, and the other lid is there", where=missing[0], mend="copy both or none")
+    return np.stack([_eyelid(path, vertex_count) for path in paths])
+
+
+def _eyelid(path: Path, vertex_count: int) -> NDArray[np.float32]:
+    array = read_npy(path)
+    # One tool keeps an axis of frames in front.
+    fields = FieldReader(path, {"lid": array[0] if array.ndim == 3 and len(array) == 1 else array})
+    lid = fields.numbers("lid", (vertex_count, 3))
+    if np.abs(lid).max() > _MAX_LID_MOTION:
+        raise fields.fault(f"moves a vertex by {np.abs(lid).max():.3g} m, which no lid does")
+    return lid.astype(np.float32)

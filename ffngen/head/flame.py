@@ -11,7 +11,13 @@ from numpy.typing import NDArray
 from ffngen.errors import InputFileError
 from ffngen.head import flame_topology
 from ffngen.head.arrays import PARENTS, REQUIRED_KEYS, FieldReader, model_arrays
-from ffngen.head.companions import companion_landmarks, companion_uv, landmark_fields, uv_from_fields
+from ffngen.head.companions import (
+    companion_eyelids,
+    companion_landmarks,
+    companion_uv,
+    landmark_fields,
+    uv_from_fields,
+)
 from ffngen.head.edition import Edition, find_edition
 from ffngen.head.landmarks import LANDMARK_COUNT, LandmarkEmbedding
 from ffngen.head.model import HeadModel
@@ -39,7 +45,8 @@ def read_model(path: Path, *, family: str | None = None) -> HeadModel:
     """Read a head model.
 
     Texture coordinates, regions and landmarks come from the file; where it has none, from the files beside it
-    and from what is known of FLAME's mesh. A model without texture coordinates gets a generated layout.
+    and from what is known of FLAME's mesh. A model without texture coordinates gets a generated layout. Eyelids come
+    from the files beside it.
 
     :param path: a .pkl or .npz file in FLAME's schema. Pickles are read without running them.
     :param family: the family, where neither the file nor its name tells (:mod:`ffngen.head.edition`).
@@ -71,6 +78,7 @@ def read_model(path: Path, *, family: str | None = None) -> HeadModel:
         landmarks=_landmarks(fields, arrays.faces),
         expression_names=_expression_names(fields, arrays.expression_basis.shape[2]),
         path=path,
+        eyelids=companion_eyelids(path.parent, len(arrays.template)),
     )
 
 

@@ -37,6 +37,9 @@ class HeadModel:
     :param landmarks: the 68 iBUG landmarks, where the model has them.
     :param expression_names: one name per expression coefficient; empty where they have none (FLAME).
     :param path: the file that it was read from.
+    :param eyelids: (2, V, 3) float32, metres: how far the trackers' eyelid blendshapes close the left and the right
+        lid, or None where they do not lie beside the model. They are added to posed vertices as they are, not turned
+        with the head, as SMIRK and metrical-tracker do it.
     """
 
     family: str
@@ -54,6 +57,7 @@ class HeadModel:
     landmarks: LandmarkEmbedding | None
     expression_names: tuple[str, ...]
     path: Path
+    eyelids: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         # The digest and the float64 bases are computed once.
@@ -100,6 +104,8 @@ class HeadModel:
             "skin_weights": self.skin_weights.astype("<f8"),
             "parents": np.array(self.parents, dtype="<i4"),
         }
+        if self.eyelids is not None:
+            arrays["eyelids"] = self.eyelids.astype("<f4")
         state = hashlib.sha256()
         for name, array in arrays.items():
             state.update(f"{name} {array.shape} {array.dtype.str}\n".encode())

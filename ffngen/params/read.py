@@ -8,6 +8,8 @@ from pathlib import Path
 
 from ffngen.errors import InputFileError, JobError
 from ffngen.params.emoca import read_emoca
+from ffngen.params.livelink import read_livelink
+from ffngen.params.mediapipe import read_mediapipe
 from ffngen.params.parameter_set import ParameterSet
 from ffngen.params.table import read_table
 
@@ -35,6 +37,8 @@ class ParameterFormat:
 FORMATS: tuple[ParameterFormat, ...] = (
     ParameterFormat("table", "a .parquet table of ffngen params import", read_table),
     ParameterFormat("emoca", "EMOCA folders (shape.npy, exp.npy, pose.npy)", read_emoca),
+    ParameterFormat("livelink", "a Live Link Face recording (.csv)", read_livelink),
+    ParameterFormat("mediapipe", "results of MediaPipe's Face Landmarker (.json, .jsonl)", read_mediapipe),
 )
 
 
