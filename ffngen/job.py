@@ -95,6 +95,7 @@ class Job(BaseModel):
     head_family: Literal["flame2020", "flame2023", "flame2023_open", "open"] | None = Field(
         None, description="the model's version, where its file name does not tell"
     )
+    head_teeth: bool = Field(False, description="add the teeth of VHAP and GaussianAvatars to a FLAME model")
     params: str = Field("sample", description="sample, or a file or folder of what a tracker wrote")
     params_format: str | None = Field(None, description="whose files they are, where their content does not tell")
     identities: Int = Field(1, ge=1, le=10_000_000, description="how many identities to sample")

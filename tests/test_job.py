@@ -146,6 +146,7 @@ def test_content_is_what_a_sequence_holds() -> None:
         "seed": 1,
         "head": "x.pkl",
         "head_family": "flame2020",
+        "head_teeth": True,
         "params": "x",
         "emotions": ["happy"],
         "expressions": "x.yaml",

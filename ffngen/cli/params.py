@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 from rich.console import Console
 from rich.table import Table
 
@@ -37,6 +38,7 @@ _FORMAT = click.option(
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 _SEED = click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 _HEAD = click.option("--head", default="open", show_default=True, help="open, or the path of a FLAME model.")
+_TEETH = click.option("--head-teeth", is_flag=True, help="Add VHAP's and GaussianAvatars' teeth to FLAME.")
 _FAMILY = click.option("--head-family", help="The FLAME version, where the file's name does not tell.")
 
 
@@ -110,6 +112,7 @@ def formats_command(as_json: bool) -> None:
 )
 @click.option("--emotion", help="One emotion for all.")
 @click.option("--fps", type=float, help="Frames per second of the videos, where the tracker does not say.")
+@click.option("--without-eyelids", is_flag=True, help="Leave the trackers' eyelid parameters away.")
 @_JSON
 def import_command(
     source: Path,
@@ -118,6 +121,7 @@ def import_command(
     labels: Path | None,
     emotion: str | None,
     fps: float | None,
+    without_eyelids: bool,
     as_json: bool,
 ) -> None:
     """Read SOURCE, what a tracker wrote, and write it as the table OUT.parquet.
@@ -137,6 +141,8 @@ def import_command(
         sets = [replace(one, emotion=emotion) for one in sets]
     if fps is not None:
         sets = [one if one.track is None else replace(one, fps=fps) for one in sets]
+    if without_eyelids:
+        sets = [replace(one, eyelids=np.zeros(2)) for one in sets]
     write_parameter_sets(out, sets)
     _report(sets, out, as_json=as_json, **more)
 
@@ -183,14 +189,15 @@ def select_command(
 @command.command("validate")
 @click.argument("source", type=click.Path(path_type=Path))
 @_HEAD
+@_TEETH
 @_FAMILY
 @_FORMAT
 @_JSON
 def validate_command(
-    source: Path, head: str, head_family: str | None, params_format: str | None, as_json: bool
+    source: Path, head: str, head_teeth: bool, head_family: str | None, params_format: str | None, as_json: bool
 ) -> None:
     """Check that every set of SOURCE can be rendered with a head. Exits with 1 when one cannot."""
-    model = load_head(head, family=head_family)
+    model = load_head(head, family=head_family, teeth=head_teeth)
     sets = _read(source, params_format, quiet=as_json)
     faults = []
     for number, one in enumerate(sets, 1):
@@ -217,6 +224,7 @@ def validate_command(
               help="Draw the heads, shaded, on one sheet.")  # fmt: skip
 @click.option("--limit", type=click.IntRange(min=1), default=_SHOWN, show_default=True, help="Sets that are shown.")
 @_HEAD
+@_TEETH
 @_FAMILY
 @_FORMAT
 @_JSON
@@ -225,6 +233,7 @@ def show_command(
     thumbnails: Path | None,
     limit: int,
     head: str,
+    head_teeth: bool,
     head_family: str | None,
     params_format: str | None,
     as_json: bool,
@@ -237,7 +246,7 @@ def show_command(
         # Ray casting needs what the extra `render` brings; listing does not.
         from ffngen.dataset.thumbnails import thumbnail_sheet
 
-        model = load_head(head, family=head_family)
+        model = load_head(head, family=head_family, teeth=head_teeth)
         for one in shown:
             check_fits(one, model)
         with make_progress(quiet=as_json) as progress:

@@ -70,6 +70,7 @@ _FIELDS = (
     ),
     click.option("--head", help="open, or the path of a FLAME model.  [default: open]"),
     click.option("--head-family", help="The FLAME version, where the file's name does not tell."),
+    click.option("--head-teeth", is_flag=True, default=None, help="Add VHAP's and GaussianAvatars' teeth to FLAME."),
     click.option("--jaw-motion", type=click.Choice(["pose", "expression"]), help="What the jaw's rotation belongs to."),
     click.option("--textures", help="generated, or a folder of UV textures.  [default: generated]"),
     click.option("--backgrounds", help="hdri, or a folder of photographs.  [default: hdri]"),

@@ -131,7 +131,7 @@ def open_context(job: Job, progress: Callable[[str], None] | None = None) -> Job
     source_images = check_images(str(job.source_images), "source_images") if job.source_images is not None else None
     if job.head == OPEN:
         ensure_built(progress)
-    model = load_head(job.head if job.head == OPEN else Path(job.head), family=job.head_family)
+    model = load_head(job.head if job.head == OPEN else Path(job.head), family=job.head_family, teeth=job.head_teeth)
     source = parameter_source(job, model)
     check_views(job, source)
     # One set of each emotion that is asked for: what cannot be sampled is found now.

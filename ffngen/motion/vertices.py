@@ -21,6 +21,10 @@ def sequence_vertices(model: HeadModel, motion: MotionSequence) -> tuple[NDArray
 
 def _vertices(shaped: ShapedHead, frames: FaceFrames) -> NDArray[np.float32]:
     vertices = shaped.with_pose(frames.expression, frames.pose, frames.dynamic_offset).vertices()
+    lids = shaped.model.eyelids
+    if lids is not None and frames.eyelids.any():
+        # After skinning, in the world's axes, as the trackers that have them add them (SMIRK, metrical-tracker).
+        vertices = vertices + np.tensordot(frames.eyelids, lids, axes=1).astype(np.float32)
     if frames.translation.any():
         vertices = (vertices + frames.translation[:, None]).astype(np.float32)
     return vertices

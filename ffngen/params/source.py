@@ -206,9 +206,13 @@ def check_fits(parameters: ParameterSet, model: HeadModel) -> None:
     ):
         if given > known:
             raise HeadModelError(f"{given} {name}, of which the model has {known}", where=parameters.source)
+    if parameters.eyelids.any() and model.eyelids is None:
+        what = "closes the eyelids, and the head has no blendshapes for that"
+        mend = "put the tracker's l_eyelid.npy and r_eyelid.npy beside the model, or import with --without-eyelids"
+        raise HeadModelError(what, where=parameters.source, mend=mend)
     for name in ("static_offset", "dynamic_offset"):
         offset = getattr(parameters, name)
         if offset is not None and len(offset) != model.vertex_count:
             what = f"{name} is for {len(offset)} vertices, and the head has {model.vertex_count}"
-            mend = "give the head with teeth" if len(offset) > model.vertex_count else "give the head without teeth"
+            mend = "use --head-teeth" if len(offset) > model.vertex_count else "leave --head-teeth away"
             raise HeadModelError(what, where=parameters.source, mend=mend)
