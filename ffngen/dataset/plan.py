@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from ffngen.dataset.layout import ImageFormat, Record, SequenceKey, SequenceLayout, is_safe_name
 from ffngen.flow.files import FlowFormat
@@ -75,10 +75,10 @@ def _plan_track(job: Job, source: ParameterSource, index: int, number: int) -> S
     """One sequence of a video; its name says which video, and which step."""
     track = source.track(index)
     times = sample_times(track, track_sampling(job))
-    identity = source.identity(index)
-    name = (
-        f"{folder_name(f'{identity}/{track[0].track}' if track[0].track != identity else identity)}_s{job.frame_step}"
-    )
+    identity, video = source.identity(index), track[0].track or ""
+    # A recording is often its own person's only one, and named as the person is.
+    whole = identity if PurePath(video).stem == PurePath(identity).name else f"{identity}/{video}"
+    name = f"{folder_name(whole)}_s{job.frame_step}"
     key = SequenceKey(job.splits.of(identity), source.emotion(index), name)
     layout = SequenceLayout(key, len(times), False, ImageFormat(job.image_format), FlowFormat(job.flow_format))
     return SequencePlan(number, index, identity, layout)

@@ -10,13 +10,13 @@ from ffngen.errors import InputFileError
 from ffngen.images import MAX_PIXELS, image_size
 
 #: Pixels along the shorter side.
-_SMALLEST = {"textures": SMALLEST, "backgrounds": 16}
+_SMALLEST = {"textures": SMALLEST, "backgrounds": 16, "source_images": 16}
 
 
 def check_images(folder: str, purpose: str) -> str:
     """Check the header of every image in a folder, so that a fault is found now and not hours later.
 
-    :param purpose: ``textures`` or ``backgrounds``.
+    :param purpose: ``textures``, ``backgrounds`` or ``source_images``.
     :returns: sha256 of the names and sizes of the files: which one a sequence gets depends on all of them.
     :raises InputFileError: no such folder, no image in it, or a file that cannot be used.
     """
