@@ -85,7 +85,7 @@ class TrainingRun:
         parts = [config.network.value]
         if config.mode is not None:
             parts.append(f"{config.mode.value} mode, encoder weights: {config.encoder_weights}")
-        if config.precision == "bf16" and self.fabric.device.type == "cpu" and not _cpu_knows_bf16():
+        if self.config.precision == "bf16" and self.fabric.device.type == "cpu" and not _cpu_knows_bf16():
             parts.append("this CPU has no bfloat16 instructions, so that fp32 is much faster")
         parts += [f"{len(source)} pairs of {source.name}" for source, _ in self.sources]
         if self.validation is None:
