@@ -128,9 +128,7 @@ def compose(context: JobContext, plan: SequencePlan) -> ComposedSequence:
 def _motion(context: JobContext, plan: SequencePlan) -> MotionSequence:
     job = context.job
     if job.motion == "tracked":
-        track = context.source.track(plan.parameters_index)
-        if job.camera == "tracked":
-            track = steadied(track, context.model)
+        track = steadied(context.source.track(plan.parameters_index), context.model)
         return tracked_sequence(track, track_sampling(job), jaw_motion=job.jaw_motion)
     return make_sequence(
         context.source.parameters(plan.parameters_index),

@@ -15,16 +15,18 @@ from ffngen.params.parameter_set import ParameterSet
 
 
 def steadied(track: Sequence[ParameterSet], model: HeadModel) -> list[ParameterSet]:
-    """The same frames, all seen by the first one's camera in the same pixels.
+    """The same frames, all seen by the first one's camera; in the same pixels, where all cameras have one lens.
 
     The head takes over what the camera did: vertices v become M v, where M maps the frame's own world to the first
     camera's. As the model turns about its root joint J, with a rotation R and a translation t, that is the rotation
-    M R and the translation M (J + t) - J.
+    M R and the translation M (J + t) - J. Trackers that hold the head still and move the camera (metrical-tracker)
+    have all of the head's motion there.
 
-    :param track: frames of one video, by rising number.
-    :raises InputFileError: a frame has no camera, or one with another lens or of another size.
+    :param track: frames of one video, by rising number; as they are where a frame has no camera.
     """
-    first = require_one_lens(track)
+    first = track[0].camera
+    if first is None or any(one.camera is None for one in track):
+        return list(track)
     betas = np.mean([one.betas for one in track], axis=0)
     shaped = model.with_shape(betas, track[0].static_offset)
     frames = []

@@ -11,7 +11,7 @@ from scipy.spatial.transform import Rotation
 from ffngen.errors import InputFileError
 from ffngen.geometry.camera import Camera
 from ffngen.head.load import load_head
-from ffngen.motion.steady import steadied
+from ffngen.motion.steady import require_one_lens, steadied
 from ffngen.motion.tracked import TrackSampling, tracked_sequence
 from ffngen.motion.vertices import sequence_vertices
 from ffngen.params.sampler import sample_parameter_set
@@ -59,6 +59,13 @@ def test_another_lens_is_refused() -> None:
     zoomed = Camera(camera.K * [[2], [2], [1]], camera.T_world_cam, 256, 240)
     track = [replace(first, camera=c, track="clip", frame=i) for i, c in enumerate((camera, zoomed))]
     with pytest.raises(InputFileError, match="changes its lens at frame 1"):
-        steadied(track, model)
+        require_one_lens(track)
     with pytest.raises(InputFileError, match="has no camera"):
-        steadied([track[0], replace(track[1], camera=None)], model)
+        require_one_lens([track[0], replace(track[1], camera=None)])
+
+
+def test_without_cameras_frames_stay_as_they_are() -> None:
+    model = load_head("open")
+    first = sample_parameter_set(model.shape_count, model.expression_names, seed=0, identity_index=0, emotion="sad")
+    track = [replace(first, camera=c, track="clip", frame=i) for i, c in enumerate((moving_camera(0), None))]
+    assert steadied(track, model) == track
