@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,10 +29,16 @@ def load_user_texture(path: str | Path) -> NDArray[np.uint8]:
     return texture
 
 
-def choose_texture(folder: str | Path, rng: np.random.Generator) -> tuple[Path, NDArray[np.uint8]]:
-    """One of the textures in a folder, and its path.
+def choose_texture(
+    folder: str | Path, rng: np.random.Generator, identity: str | None = None
+) -> tuple[Path, NDArray[np.uint8]]:
+    """One of the textures in a folder, and its path: the one that is named as the identity is, else any.
 
+    :param identity: whose skin it is; a path's last part counts as its name.
     :raises InputFileError: no such folder, no image in it, or a file that is no texture.
     """
-    path = choose(image_files(folder, "textures"), rng)
+    files = image_files(folder, "textures")
+    names = () if identity is None else (identity, PurePath(identity).name)
+    own = next((path for name in names for path in files if path.stem == name), None)
+    path = own or choose(files, rng)
     return path, load_user_texture(path)

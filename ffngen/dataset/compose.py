@@ -82,7 +82,7 @@ def compose(context: JobContext, plan: SequencePlan) -> ComposedSequence:
         background, background_source = source_background(job.source_images, parameters, job.width, job.height)
     else:
         background, background_source = _background(context, scene_seed, hdri, lighting.rotation, float(field_of_view))
-    atlas, atlas_source = _atlas(context, skin_seed)
+    atlas, atlas_source = _atlas(context, skin_seed, plan.identity)
     skin_rng = derive_generator(skin_seed, "material")
     appearance = {
         "lighting": lighting.to_json(),
@@ -182,9 +182,9 @@ def _background(
     return picture, path.name
 
 
-def _atlas(context: JobContext, seed: int) -> tuple[bytes, str]:
+def _atlas(context: JobContext, seed: int, identity: str) -> tuple[bytes, str]:
     job = context.job
     if job.textures == "generated":
         return context.generated_atlas(seed), "generated"
-    path, texture = choose_texture(job.textures, derive_generator(seed, "texture"))
+    path, texture = choose_texture(job.textures, derive_generator(seed, "texture"), identity)
     return encode_fast_png(texture), path.name

@@ -30,6 +30,17 @@ def test_choice_depends_on_the_seed_alone(tmp_path: Path) -> None:
     assert {chosen(s) for s in range(30)} == {("0.PNG", 0), ("1.PNG", 60), ("2.PNG", 120)}
 
 
+def test_an_identity_wears_its_own_texture(tmp_path: Path) -> None:
+    for i, name in enumerate(("open-000001", "mia", "zoe")):
+        Image.new("RGB", (64, 64), (10 * i, 0, 0)).save(tmp_path / f"{name}.png")
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        assert choose_texture(tmp_path, rng, "open-000001")[0].stem == "open-000001"
+        assert choose_texture(tmp_path, rng, "actors/mia")[0].stem == "mia"
+    drawn = {choose_texture(tmp_path, np.random.default_rng(seed), "nobody")[0].stem for seed in range(30)}
+    assert drawn == {"open-000001", "mia", "zoe"}
+
+
 def test_malformed_textures_give_one_line_each(tmp_path: Path) -> None:
     (tmp_path / "text.png").write_text("this is no image\n")
     (tmp_path / "empty.png").write_bytes(b"")
