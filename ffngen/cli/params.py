@@ -22,6 +22,7 @@ from ffngen.images import encode_png
 from ffngen.job import load_job
 from ffngen.params.labels import apply_labels, read_labels
 from ffngen.params.parameter_set import ParameterSet
+from ffngen.params.people import give_to_people
 from ffngen.params.read import FORMATS, read_parameter_sets
 from ffngen.params.select import select_per_class
 from ffngen.params.source import SampledSource, check_fits
@@ -112,6 +113,9 @@ def formats_command(as_json: bool) -> None:
 )
 @click.option("--emotion", help="One emotion for all.")
 @click.option("--fps", type=float, help="Frames per second of the videos, where the tracker does not say.")
+@click.option("--people", type=click.IntRange(1, 100_000), metavar="N",
+              help="Give recordings (livelink, mediapipe) to N people that are drawn with --seed.")  # fmt: skip
+@_SEED
 @click.option("--without-eyelids", is_flag=True, help="Leave the trackers' eyelid parameters away.")
 @_JSON
 def import_command(
@@ -121,6 +125,8 @@ def import_command(
     labels: Path | None,
     emotion: str | None,
     fps: float | None,
+    people: int | None,
+    seed: int,
     without_eyelids: bool,
     as_json: bool,
 ) -> None:
@@ -141,6 +147,8 @@ def import_command(
         sets = [replace(one, emotion=emotion) for one in sets]
     if fps is not None:
         sets = [one if one.track is None else replace(one, fps=fps) for one in sets]
+    if people is not None:
+        sets = give_to_people(sets, people, load_head("open").shape_count, seed)
     if without_eyelids:
         sets = [replace(one, eyelids=np.zeros(2)) for one in sets]
     write_parameter_sets(out, sets)

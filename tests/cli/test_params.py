@@ -14,6 +14,7 @@ from ffngen.cli import main
 from ffngen.head.load import load_head
 from ffngen.images import read_image
 from ffngen.job import Job
+from ffngen.params.arkit import ARKIT_ACTIONS
 from ffngen.params.read import read_parameter_sets
 from ffngen.params.source import parameter_source
 from ffngen.params.table import write_parameter_sets
@@ -90,6 +91,28 @@ def test_show(sampled: Path, tmp_path: Path) -> None:
         assert 0.2 < (cell.max(-1) > 60).mean() < 0.7
     assert np.abs(cells[0] - cells[1]).mean() > 3
     assert json.loads(run("show", sampled, "--json").stdout)["shown"][0]["identity"] == "open-000000"
+
+
+def test_a_recording_for_several_people(tmp_path: Path) -> None:
+    """As the sampler draws them, so that a face is the same face in every dataset of one seed."""
+    take = tmp_path / "take.csv"
+    names = [name[0].upper() + name[1:] for name in ARKIT_ACTIONS]
+    rows = [["Timecode", "BlendshapeCount", *names]]
+    rows += [[f"00:00:00:{i:02d}.000", "61", *["0.1"] * 52] for i in range(3)]
+    take.write_text("\n".join(",".join(row) for row in rows))
+    table = tmp_path / "people.parquet"
+    result = run("import", take, table, "--people", 4, "--seed", 5, "--json")
+    assert result.exit_code == 0, result.stderr
+    summary = json.loads(result.stdout)
+    assert (summary["sets"], summary["identities"], summary["videos"]) == (12, 4, 4)
+    source = parameter_source(Job(identities=4, seed=5), load_head("open"))
+    tracks = parameter_source(Job(params=str(table), motion="tracked"), load_head("open"))
+    assert len(tracks) == 4
+    for index in range(4):
+        assert tracks.identity(index) == source.identity(index)
+        np.testing.assert_array_equal(tracks.parameters(index).betas, source.parameters(index).betas)
+    result = run("import", table, tmp_path / "again.parquet", "--people", 2)
+    assert result.exit_code == 2 and "has an identity of its own" in result.stderr
 
 
 def test_formats() -> None:
