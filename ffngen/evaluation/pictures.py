@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from ffngen.evaluation.evaluate import FLOWS, Pictured
-from ffngen.flow.color import flow_to_rgb
+from ffngen.flow.color import error_map, flow_to_rgb
 from ffngen.metrics.flow_errors import endpoint_error
 
 Rgb = NDArray[np.uint8]
@@ -53,13 +53,6 @@ def draw_pair(item: Pictured, estimator: str) -> Rgb:
             draw.text((left, top + _HEADER / 2), text, _INK, ImageFont.load_default(12), anchor="lm")
             sheet.paste(_fitted(picture), (left, top + _HEADER))
     return np.array(sheet)
-
-
-def error_map(error: NDArray[np.float64], white: float) -> Rgb:
-    """Errors (H, W) as colours from black over red and yellow to white, which is reached at ``white`` pixels."""
-    level = np.clip(3 * error / max(white, 1e-9), 0, 3)[..., None]
-    rgb = np.clip(level - np.array([0, 1, 2]), 0, 1)
-    return np.asarray(np.round(255 * rgb), dtype=np.uint8)
 
 
 def _fitted(picture: Rgb) -> Image.Image:

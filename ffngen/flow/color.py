@@ -64,3 +64,10 @@ def flow_legend(size: int, background: int = 255) -> NDArray[np.uint8]:
     # The rim fades over one pixel, so that the disc is round at small sizes.
     inside = np.clip((1 - np.hypot(flow[..., 0], flow[..., 1])) * centre, 0, 1)[..., None]
     return np.asarray(np.round(inside * rgb + (1 - inside) * background), dtype=np.uint8)
+
+
+def error_map(error: NDArray[np.float64], white: float) -> NDArray[np.uint8]:
+    """Errors (H, W) as colours from black over red and yellow to white, which is reached at ``white`` pixels."""
+    level = np.clip(3 * error / max(white, 1e-9), 0, 3)[..., None]
+    rgb = np.clip(level - np.array([0, 1, 2]), 0, 1)
+    return np.asarray(np.round(255 * rgb), dtype=np.uint8)
