@@ -73,9 +73,7 @@ def checked_rows(
     return rows.astype(np.float64)
 
 
-def _refuse_faulty(
-    array: NDArray[Any], name: str, *, where: Path, mend: str, limit: float = _MAX_MAGNITUDE
-) -> None:
+def _refuse_faulty(array: NDArray[Any], name: str, *, where: Path, mend: str, limit: float = _MAX_MAGNITUDE) -> None:
     # Written so that a NaN is at fault too.
     faulty = np.flatnonzero(~(np.abs(array) <= limit))
     if faulty.size:
