@@ -24,7 +24,6 @@ MAX_BYTES = 1 << 26
 
 SUFFIXES = (".npz", ".npy", ".pkl", ".pickle", ".pt", ".pth", ".mat")
 _MAX_LIST = 100_000
-_MAX_HEADER = 64 * 1024
 
 
 @dataclass(frozen=True)
@@ -94,7 +93,7 @@ def _pickled_npy(path: Path) -> dict[Any, Any] | None:
         with path.open("rb") as stream:
             version = npy.read_magic(stream)  # type: ignore[no-untyped-call]
             read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-            shape, _, dtype = read(stream, max_header_size=_MAX_HEADER)  # type: ignore[no-untyped-call]
+            shape, _, dtype = read(stream)  # type: ignore[no-untyped-call]
             if dtype.kind != "O" or shape != ():
                 return None
             data = stream.read()

@@ -28,8 +28,8 @@ def read_emoca(path: Path) -> list[ParameterSet]:
     """The parameter sets of one EMOCA folder, or of all EMOCA folders below a folder.
 
     The identity is the folder's path below ``path``; frames of one video share their video's, so that a
-    split by identity never parts them; the frames of one face in a video are one track. The emotion is the nearest folder above whose name is one of
-    AffectNet's class words, else ``none``.
+    split by identity never parts them, and the frames of one face in a video are one track. The emotion is the
+    nearest folder above whose name is one of AffectNet's class words, else ``none``.
 
     :returns: sorted by path; empty where there is no EMOCA folder.
     :raises InputFileError: for a folder that cannot be read, lacks one of the three files, holds a

@@ -51,7 +51,8 @@ def checked_array(
     rows = checked_rows(array, shape, name, where, limit=limit)
     if len(rows) != 1:
         raise InputFileError(f"{name!r} has the shape {array.shape}, not {shape}", where=where)
-    return rows[0]
+    row: Array64 = rows[0]
+    return row
 
 
 def checked_rows(
