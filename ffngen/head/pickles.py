@@ -40,7 +40,7 @@ def read_pickle(
     """
     checked_size(path, max_bytes)
     try:
-        content = _ArrayUnpickler(path.read_bytes()).load()
+        content = ArrayUnpickler(path.read_bytes()).load()
         if type(content) is not dict:
             raise ValueError("not a dict of arrays")
         return {key: _array(key, content[key]) for key in keys if key in content}
@@ -65,22 +65,36 @@ def _array(key: str, value: object) -> NDArray[Any] | scipy.sparse.csr_matrix:
         raise ValueError(f"{key!r} is {error}") from error
 
 
-class _ArrayUnpickler(pickle._Unpickler):
-    """Python's own reader, in its Python form (whose memo cannot be told to allocate), with few instructions."""
+class ArrayUnpickler(pickle._Unpickler):
+    """Python's own reader, in its Python form (whose memo cannot be told to allocate), with few instructions.
+
+    :param data: the pickle.
+    :param names: the names that it may look up.
+    :param max_instructions: after so many instructions it is refused.
+    :param more: instructions that are permitted beside those that describe arrays.
+    """
 
     # Set by pickle._Unpickler, whose attributes its stubs do not list.
     stack: list[Any]
     read: Callable[[int], bytes]
     pop_mark: Callable[[], list[Any]]
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(
+        self,
+        data: bytes,
+        *,
+        names: Mapping[str, PermittedName] = PERMITTED,
+        max_instructions: int = MAX_INSTRUCTIONS,
+        more: Collection[str] = (),
+    ) -> None:
         super().__init__(io.BytesIO(data), encoding="latin1")
+        self._names = names
         # One per instance, for it counts.
-        self.dispatch = _Instructions()  # type: ignore[misc, assignment]
+        self.dispatch = _Instructions(max_instructions, more)  # type: ignore[misc, assignment]
 
     def find_class(self, module: str, name: str) -> Any:
         """One of our own descriptions; raises :class:`ForbiddenError` for every other name."""
-        found = PERMITTED.get(f"{module}.{name}")
+        found = self._names.get(f"{module}.{name}")
         if found is None:
             raise ForbiddenError(f"{module}.{name}"[:100])
         return found
@@ -157,30 +171,31 @@ def _opcode(name: str) -> int:
 
 _OPCODES: Mapping[int, Callable[[Any], None]] = {
     **{_opcode(name): pickle._Unpickler.dispatch[_opcode(name)] for name in _PLAIN_INSTRUCTIONS.split()},
-    _opcode("REDUCE"): _ArrayUnpickler._load_reduce,
-    _opcode("NEWOBJ"): _ArrayUnpickler._load_reduce,
-    _opcode("BUILD"): _ArrayUnpickler._load_build,
-    _opcode("SETITEM"): _ArrayUnpickler._load_setitem,
-    _opcode("SETITEMS"): _ArrayUnpickler._load_setitems,
-    _opcode("DICT"): _ArrayUnpickler._load_dict,
-    _opcode("EMPTY_SET"): _ArrayUnpickler._load_empty_set,
-    _opcode("ADDITEMS"): _ArrayUnpickler._load_additems,
-    _opcode("FROZENSET"): _ArrayUnpickler._load_frozenset,
-    _opcode("BYTEARRAY8"): _ArrayUnpickler._load_bytearray8,
+    _opcode("REDUCE"): ArrayUnpickler._load_reduce,
+    _opcode("NEWOBJ"): ArrayUnpickler._load_reduce,
+    _opcode("BUILD"): ArrayUnpickler._load_build,
+    _opcode("SETITEM"): ArrayUnpickler._load_setitem,
+    _opcode("SETITEMS"): ArrayUnpickler._load_setitems,
+    _opcode("DICT"): ArrayUnpickler._load_dict,
+    _opcode("EMPTY_SET"): ArrayUnpickler._load_empty_set,
+    _opcode("ADDITEMS"): ArrayUnpickler._load_additems,
+    _opcode("FROZENSET"): ArrayUnpickler._load_frozenset,
+    _opcode("BYTEARRAY8"): ArrayUnpickler._load_bytearray8,
 }
 
 
 class _Instructions:
     """The permitted instructions, counted as they are looked up."""
 
-    def __init__(self) -> None:
-        self._left = MAX_INSTRUCTIONS
+    def __init__(self, limit: int, more: Collection[str]) -> None:
+        self._left = limit
+        self._more = {_opcode(name): pickle._Unpickler.dispatch[_opcode(name)] for name in more}
 
     def __getitem__(self, opcode: int) -> Callable[[Any], None]:
         self._left -= 1
         if self._left < 0:
             raise ValueError("more instructions than any array needs")
-        instruction = _OPCODES.get(opcode)
+        instruction = _OPCODES.get(opcode) or self._more.get(opcode)
         if instruction is None:
             raise ForbiddenError(f"instruction {opcode:#04x}")
         return instruction

@@ -1,0 +1,224 @@
+"""Parameter sets from VHAP's tracking and GaussianAvatars' datasets: FLAME 2023 with offsets, in the world's frame.
+
+- ``SEQUENCE/flame_param/00000.npz``, ...: one timestep each, with cameras in ``transforms.json`` or
+  ``transforms_{train,val,test}.json`` beside the folder (VHAP's ``vhap/export_as_nerf_dataset.py``).
+- ``tracked_flame_params_30.npz``: all timesteps of a sequence; the file of the latest epoch counts, as in VHAP's
+  export. GaussianAvatars' ``flame_param.npz``, beside a point cloud, is the same. Neither says where the camera was.
+
+rotation, neck_pose, jaw_pose (3), eyes_pose (6), translation (3), expr (100) for each timestep, shape (300),
+static_offset and dynamic_offset (5023 vertices, or 5143 with teeth). Offsets are added to the shaped face before its
+joints are found, the translation after it is posed (``vhap/model/flame.py``).
+
+Of several cameras that saw a timestep the one of the smallest ``camera_index`` is taken, then of the first
+``camera_id`` in the order of text, then the first in the file.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ffngen.errors import InputFileError
+from ffngen.geometry.camera import Camera
+from ffngen.head.npz import MAX_BYTES, read_npz
+from ffngen.params.parameter_set import ParameterSet
+from ffngen.params.places import emotion_of, file_inside, find_files, identity_of, refuse_link_out, text
+from ffngen.params.transforms import camera_of, choose_files, is_transforms, names_parameters, number_of, read_frames
+from ffngen.params.vectors import checked_array, checked_rows
+
+FOLDER = "flame_param"
+
+_TIMESTEP = re.compile(r"([0-9]{1,9})\.npz")
+_TRACKED = re.compile(r"tracked_flame_params(?:_([0-9]{1,9}))?\.npz|flame_param\.npz")
+
+_ROWS = {"rotation": 3, "neck_pose": 3, "jaw_pose": 3, "eyes_pose": 6, "translation": 3, "expr": 100}
+_SHAPE = 300
+_OFFSETS = ("static_offset", "dynamic_offset")
+#: FLAME's vertices, without and with teeth.
+_VERTICES = (5023, 5143)
+#: Metres.
+_MAX_OFFSET = 1.0
+#: Bytes of one timestep: two offsets and little else.
+_MAX_TIMESTEP_BYTES = 1 << 22
+
+
+def read_gaussian_avatars(path: Path) -> list[ParameterSet]:
+    """The timesteps of one file or folder, or of all below a folder; one track for each sequence.
+
+    The identity is the sequence's folder below ``path``.
+
+    :returns: sorted by sequence and timestep; empty where nothing is VHAP's or GaussianAvatars'.
+    :raises InputFileError: for a file that is damaged, lacks an array or has one of another shape, values that no
+        face has, or cameras that are none.
+    """
+    base = path if path.is_dir() else path.parent
+    views: dict[Path, _View] = {}
+    alone: list[Path] = []
+    tracked: list[Path] = []
+    for folder, files in sorted(find_files(path, _is_wanted)):
+        for file in choose_files(file for file in files if is_transforms(file.name)):
+            _add_views(views, file, base)
+        if folder.name == FOLDER:
+            alone += [file for file in files if _TIMESTEP.fullmatch(file.name)]
+        tracked += _latest(file for file in files if _TRACKED.fullmatch(file.name))
+    seen = {file.resolve() for file in views}
+    files_and_views = [*views.items(), *((file, None) for file in alone if file.resolve() not in seen)]
+    sets: list[ParameterSet] = []
+    previous: NDArray[np.float32] | None = None
+    for file, view in sorted(files_and_views, key=lambda item: (item[0].parent, _number(item[0]))):
+        (one,) = _sets_of_file(file, file.parent.parent, path, view=view, static=previous)
+        previous = one.static_offset
+        sets.append(one)
+    for file in tracked:
+        sets += _sets_of_file(file, file.parent, path, view=None, static=None)
+    return sets
+
+
+def has_ambiguous_cameras(path: Path) -> Path | None:
+    """The first file of cameras that GaussianAvatars or INSTA may have written, or None."""
+    for folder, files in sorted(find_files(path, is_transforms)):
+        beside = any((folder / name).is_dir() for name in (FOLDER, "flame"))
+        for file in files:
+            if file == path or beside or names_parameters(file):
+                return file
+    return None
+
+
+class _View:
+    """A timestep's camera and picture, by the order of cameras."""
+
+    def __init__(self, order: tuple[Any, ...], camera: Camera, image: Path | None) -> None:
+        self.order = order
+        self.camera = camera
+        self.image = image
+
+
+def _is_wanted(name: str) -> bool:
+    return is_transforms(name) or _TIMESTEP.fullmatch(name) is not None or _TRACKED.fullmatch(name) is not None
+
+
+def _add_views(views: dict[Path, _View], file: Path, base: Path) -> None:
+    folder = file.parent
+    frames = read_frames(file)
+    if not any("flame_param_path" in frame or "timestep_index" in frame for frame in frames):
+        return
+    for frame in frames:
+        timestep = number_of(frame, "timestep_index")
+        name = frame.get("flame_param_path", None if timestep is None else f"{FOLDER}/{timestep:05d}.npz")
+        if name is None:
+            mend = "give --params-format insta if INSTA wrote it"
+            raise InputFileError("a frame has no 'flame_param_path' and no 'timestep_index'", where=file, mend=mend)
+        params = _params_file(folder, name, base, file)
+        camera_index = number_of(frame, "camera_index")
+        order = (1 << 30 if camera_index is None else camera_index, str(frame.get("camera_id", ""))[:100])
+        known = views.get(params)
+        if known is None or order < known.order:
+            image = file_inside(folder, frame.get("file_path"), base)
+            views[params] = _View(order, camera_of(frame, file, opengl=True), image)
+
+
+def _params_file(folder: Path, name: object, base: Path, file: Path) -> Path:
+    path = Path(name) if isinstance(name, str) and "\0" not in name else Path()
+    if path.is_absolute() or _TIMESTEP.fullmatch(path.name) is None:
+        what = f"a frame's 'flame_param_path' is {str(name)[:80]!r}, no relative path of a numbered .npz file"
+        raise InputFileError(what, where=file)
+    # Without "..", so that one timestep has one path.
+    parts: list[str] = []
+    for part in path.parts:
+        if part == ".." and parts and parts[-1] != "..":
+            parts.pop()
+        else:
+            parts.append(part)
+    while parts and parts[0] == "..":
+        folder, parts = folder.resolve().parent, parts[1:]
+    params = folder.joinpath(*parts)
+    try:
+        refuse_link_out(params, base.resolve())
+    except InputFileError as error:
+        there = "is missing" if "nowhere" in error.what else "lies outside the folder that was given"
+        what = f"{there}, and {file.name} names it"
+        raise InputFileError(what, where=params, mend="give the folder that holds all sequences") from error
+    return params
+
+
+def _number(file: Path) -> int:
+    match = _TIMESTEP.fullmatch(file.name)
+    assert match is not None
+    return int(match[1])
+
+
+def _latest(files: Any) -> list[Path]:
+    """The file of the latest epoch."""
+
+    def epoch(file: Path) -> int:
+        match = _TRACKED.fullmatch(file.name)
+        return int(match[1]) if match is not None and match[1] is not None else -1
+
+    return sorted(files, key=epoch)[-1:]
+
+
+def _sets_of_file(
+    file: Path, sequence: Path, root: Path, *, view: _View | None, static: NDArray[np.float32] | None
+) -> list[ParameterSet]:
+    match = _TIMESTEP.fullmatch(file.name)
+    limit = MAX_BYTES if match is None else _MAX_TIMESTEP_BYTES
+    arrays = read_npz(file, (*_ROWS, "shape", *_OFFSETS), max_bytes=limit)
+    missing = [name for name in (*_ROWS, "shape") if name not in arrays]
+    if missing:
+        raise InputFileError(f"has no {' and no '.join(missing)}", where=file, mend="give files of VHAP's export")
+    rows = {name: checked_rows(arrays[name], (size,), name, file) for name, size in _ROWS.items()}
+    frames = len(rows["expr"])
+    odd = [f"{name!r} has {len(values)} timesteps" for name, values in rows.items() if len(values) != frames]
+    if odd or (match is not None and frames != 1):
+        what = odd[0] if odd else f"has {frames} timesteps"
+        raise InputFileError(f"{what}, not {1 if match is not None else frames}", where=file)
+    betas = checked_array(arrays["shape"], (_SHAPE,), "shape", file)
+    fixed = _offset(arrays, "static_offset", 1, file)
+    moving = _offset(arrays, "dynamic_offset", frames, file)
+    static_offset = None if fixed is None else fixed[0]
+    if static is not None and static_offset is not None and np.array_equal(static, static_offset):
+        static_offset = static
+    inside = sequence if root in (sequence, *sequence.parents) else None
+    identity = identity_of(sequence, root)
+    emotion = emotion_of(sequence, root if inside is not None else sequence)
+    return [
+        ParameterSet(
+            betas=betas,
+            expression=rows["expr"][t],
+            pose=np.concatenate([rows[name][t] for name in ("rotation", "neck_pose", "jaw_pose", "eyes_pose")]),
+            family="flame2023",
+            identity=identity,
+            emotion=emotion,
+            source=text(file),
+            translation=rows["translation"][t],
+            static_offset=static_offset,
+            dynamic_offset=None if moving is None else moving[t],
+            camera=None if view is None else view.camera,
+            track=identity,
+            frame=t if match is None else int(match[1]),
+            image=None if view is None or view.image is None else text(view.image),
+        )
+        for t in range(frames)
+    ]
+
+
+def _offset(arrays: Mapping[str, NDArray[Any]], name: str, frames: int, file: Path) -> NDArray[np.float32] | None:
+    """(frames, V, 3) float32, metres; None where there are none, or all are 0."""
+    if name not in arrays:
+        return None
+    array = arrays[name]
+    shapes = [(frames, count, 3) for count in _VERTICES] + [(count, 3) for count in _VERTICES if frames == 1]
+    if array.dtype.kind != "f" or array.shape not in shapes:
+        counts = " or ".join(str(count) for count in _VERTICES)
+        what = f"{name!r} is {array.dtype} of the shape {array.shape}, not floats of ({frames}, {counts}, 3)"
+        raise InputFileError(what, where=file)
+    # Written so that a NaN is at fault too.
+    if not (np.abs(array) <= _MAX_OFFSET).all():
+        raise InputFileError(f"{name!r} holds a value that is not finite, or beyond {_MAX_OFFSET:g} m", where=file)
+    offset: NDArray[np.float32] = array.reshape(frames, *array.shape[-2:]).astype(np.float32)
+    return offset if offset.any() else None
