@@ -8,14 +8,29 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ffngen.atomic import read_bounded
 from ffngen.errors import InputFileError
-from ffngen.flow.values import MAX_PIXELS, Flow
+from ffngen.flow.values import MAX_PIXELS, Flow, checked_flow, known
 
 _HEADER = re.compile(rb"PF\s+(\d{1,6})\s+(\d{1,6})\s+([+-]?[0-9.eE+-]{1,20})\s", re.ASCII)
+
+
+def encode_flow_pfm(flow: NDArray[Any]) -> bytes:
+    """A flow (H, W, 2), pixels, as the bytes of a little-endian .pfm with a third channel of zeros.
+
+    :raises ValueError: another shape, or a motion that is not finite: the format has no unknown pixels.
+    """
+    flow = checked_flow(flow)
+    if not known(flow).all():
+        raise ValueError("a pixel without a motion cannot be written as PFM")
+    height, width = flow.shape[:2]
+    values = np.concatenate([flow, np.zeros((height, width, 1), np.float32)], axis=-1)[::-1]
+    return f"PF\n{width} {height}\n-1.0\n".encode() + values.astype("<f4").tobytes()
 
 
 def read_flow_pfm(path: str | Path) -> Flow:

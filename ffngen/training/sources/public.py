@@ -34,13 +34,14 @@ def flying_chairs(root: Path, split: str) -> Iterator[PairFiles]:
 
 
 def flying_things(root: Path, split: str) -> Iterator[PairFiles]:
-    """FlyingThings3D: ``frames_cleanpass/TRAIN/A/0000/left/0006.png`` and optical_flow of both directions."""
+    """FlyingThings3D: ``frames_cleanpass/TRAIN/A/0000/left/0006.png`` and optical_flow, backward where it is there."""
     part = "TRAIN" if split == "train" else "TEST"
     for folder in sorted(root.glob(f"frames_cleanpass/{part}/*/*/left")):
         frames = sorted(folder.glob("*.png"))
         scene = folder.relative_to(root / "frames_cleanpass").parent
+        backward = (root / "optical_flow" / scene / "into_past").is_dir()
         for first, second in pairwise(frames):
-            for start, end, way in ((first, second, "Future"), (second, first, "Past")):
+            for start, end, way in ((first, second, "Future"), (second, first, "Past"))[: 1 + backward]:
                 place = root / "optical_flow" / scene / f"into_{way.lower()}" / "left"
                 flow = place / f"OpticalFlowInto{way}_{start.stem}_L.pfm"
                 yield PairFiles(*(_relative(root, path) for path in (start, end, flow)))

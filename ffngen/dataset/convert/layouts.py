@@ -1,0 +1,217 @@
+"""A dataset's pairs in the layouts of public sets, which their loaders expect: images as they are, flow re-encoded.
+
+| layout | images | facial flow |
+| --- | --- | --- |
+| ``ffn`` | ``image/{facial,head}/SPLIT/EMOTION/SEQUENCE/0001.jpg`` | ``flow/{facial,head}/.../0001.flo`` |
+| ``sintel`` | ``training/clean/SCENE/frame_0001.png`` | ``training/flow/SCENE/frame_0001.flo`` |
+| ``kitti`` | ``training/image_2/000000_10.png``, ``_11.png`` | ``training/flow_occ/000000_10.png`` |
+| ``things`` | ``frames_cleanpass/TRAIN/A/0000/left/0006.png`` | ``optical_flow/TRAIN/A/0000/into_future/left/*.pfm`` |
+
+These are the published FacialFlowNet's (with masks as .npy), MPI Sintel's, KITTI 2015's (16-bit steps of 1/64 px) and
+FlyingThings3D's.
+
+Sintel, KITTI and FlyingThings know one flow alone and one sequence of images, so that head flow has no place there.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from ffngen.atomic import read_bounded, write_atomic
+from ffngen.dataset.layout import Output, SequenceKey
+from ffngen.dataset.metadata import SequenceMetadata
+from ffngen.dataset.read import FlowDataset
+from ffngen.errors import DatasetError, InputFileError
+from ffngen.flow.files import read_flow
+from ffngen.flow.flo import encode_flo
+from ffngen.flow.kitti import encode_flow_kitti
+from ffngen.flow.pfm import encode_flow_pfm
+from ffngen.flow.values import known
+from ffngen.images import encode_jpeg, encode_png, read_image
+
+Layout = Literal["ffn", "sintel", "kitti", "things"]
+
+_RECORD = "converted.txt"
+_MAX_FILE_BYTES = 1 << 30
+#: FlyingThings numbers scenes with four digits, below a letter.
+_SCENES = 10_000
+
+
+@dataclass(frozen=True)
+class Converted:
+    """How many sequences and pairs the folder holds, and how many files this run wrote."""
+
+    sequences: int
+    pairs: int
+    written: int
+
+
+@dataclass(frozen=True)
+class _File:
+    """A file to be written, relative to the folder: a copy, or what a function makes."""
+
+    target: str
+    source: Path
+    encode: Callable[[Path], bytes] | None = None
+
+
+@dataclass(frozen=True)
+class _Place:
+    """How many sequences, and how many pairs, come before a sequence."""
+
+    sequence: int
+    pair: int
+
+
+def convert_files(
+    dataset: Path,
+    out: Path,
+    layout: Layout,
+    *,
+    splits: tuple[str, ...],
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Converted:
+    """Write a dataset's pairs in another layout; files that are there already are kept.
+
+    :param out: a new or empty folder, or one that an earlier run of the same conversion left.
+    :param splits: which splits; for the public layouts, whose training set they become.
+    :param progress: called with the sequences done and their total.
+    :raises FfngenError: the dataset cannot be read, or ``out`` cannot be written to.
+    """
+    data = FlowDataset(dataset, splits=splits)
+    if not len(data):
+        raise DatasetError(f"has no sequence in {' or '.join(splits)}", where=dataset)
+    _claim(out, f"{layout} {','.join(splits)} {FlowDataset(dataset).digest()}\n")
+    written = pairs = 0
+    for number, key in enumerate(data.sequences):
+        metadata = data.metadata(key)
+        for file in _LAYOUTS[layout](data, metadata, _Place(number, pairs)):
+            written += _write(file, out)
+        pairs += len(metadata.layout.pair_frames)
+        progress(number + 1, len(data.sequences))
+    return Converted(len(data.sequences), len(data), written)
+
+
+def _claim(out: Path, record: str) -> None:
+    path = out / _RECORD
+    if path.is_file():
+        if read_bounded(path, 1 << 16).decode("utf-8", "replace") == record:
+            return
+        raise DatasetError("holds another conversion", where=out, mend="name another folder")
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise DatasetError("holds files already", where=out, mend="name an empty or new folder")
+    out.mkdir(parents=True, exist_ok=True)
+    write_atomic(path, record.encode())
+
+
+def _write(file: _File, out: Path) -> bool:
+    target = out / file.target
+    if target.exists():
+        return False
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if file.encode is None:
+        try:
+            os.link(file.source, target)
+        except OSError:  # another file system, or one without links
+            write_atomic(target, read_bounded(file.source, _MAX_FILE_BYTES))
+    else:
+        try:
+            write_atomic(target, file.encode(file.source))
+        except ValueError as error:
+            raise InputFileError(f"cannot be written in that layout: {error}", where=file.source) from error
+    return True
+
+
+def _flo(path: Path) -> bytes:
+    flow = read_flow(path)
+    return encode_flo(flow, known(flow))
+
+
+def _kitti(path: Path) -> bytes:
+    flow = read_flow(path)
+    return encode_flow_kitti(flow, known(flow))
+
+
+def _pfm(path: Path) -> bytes:
+    return encode_flow_pfm(read_flow(path))
+
+
+def _png(path: Path) -> bytes:
+    return encode_png(read_image(path))
+
+
+def _jpg(path: Path) -> bytes:
+    return encode_jpeg(read_image(path))
+
+
+def _image(source: Path, target: str) -> _File:
+    """An image under a name whose suffix says its format; linked where it has that already."""
+    suffix = Path(target).suffix
+    return _File(target, source, None if source.suffix == suffix else {".png": _png, ".jpg": _jpg}[suffix])
+
+
+def _flow(source: Path, target: str, encode: Callable[[Path], bytes]) -> _File:
+    return _File(target, source, None if source.suffix == Path(target).suffix == ".flo" else encode)
+
+
+def _scene(key: SequenceKey) -> str:
+    return f"{key.split}_{key.emotion}_{key.sequence}"
+
+
+def _ffn(data: FlowDataset, metadata: SequenceMetadata, place: _Place) -> Iterator[_File]:
+    layout = metadata.layout
+    for output in (Output.FACIAL_IMAGE, Output.HEAD_IMAGE, Output.FACIAL_FLOW, Output.HEAD_FLOW, Output.MASK):
+        for frame in layout.frames(output):
+            path = layout.file(output, frame)
+            source = data.root / path
+            if output in (Output.FACIAL_IMAGE, Output.HEAD_IMAGE):
+                yield _image(source, str(path.with_suffix(".jpg")))
+            elif output is Output.MASK:
+                yield _File(str(path), source)
+            else:
+                yield _flow(source, str(path.with_suffix(".flo")), _flo)
+
+
+def _sintel(data: FlowDataset, metadata: SequenceMetadata, place: _Place) -> Iterator[_File]:
+    layout, scene = metadata.layout, _scene(metadata.key)
+    for i, frame in enumerate(layout.facial_frames, 1):
+        image = data.root / layout.file(Output.FACIAL_IMAGE, frame)
+        yield _image(image, f"training/clean/{scene}/frame_{i:04d}.png")
+    for i, frame in enumerate(layout.pair_frames, 1):
+        flow = data.root / layout.file(Output.FACIAL_FLOW, frame)
+        yield _flow(flow, f"training/flow/{scene}/frame_{i:04d}.flo", _flo)
+
+
+def _kitti_2015(data: FlowDataset, metadata: SequenceMetadata, place: _Place) -> Iterator[_File]:
+    layout = metadata.layout
+    for i, frame in enumerate(layout.pair_frames, place.pair):
+        for name, t in (("10", frame), ("11", frame + 1)):
+            image = data.root / layout.file(Output.FACIAL_IMAGE, t)
+            yield _image(image, f"training/image_2/{i:06d}_{name}.png")
+        flow = data.root / layout.file(Output.FACIAL_FLOW, frame)
+        yield _flow(flow, f"training/flow_occ/{i:06d}_10.png", _kitti)
+
+
+def _things(data: FlowDataset, metadata: SequenceMetadata, place: _Place) -> Iterator[_File]:
+    layout = metadata.layout
+    letter, scene = divmod(place.sequence, _SCENES)
+    folder = f"TRAIN/{chr(ord('A') + letter)}/{scene:04d}"
+    for frame in layout.facial_frames:
+        image = data.root / layout.file(Output.FACIAL_IMAGE, frame)
+        yield _image(image, f"frames_cleanpass/{folder}/left/{frame:04d}.png")
+    for frame in layout.pair_frames:
+        flow = data.root / layout.file(Output.FACIAL_FLOW, frame)
+        name = f"OpticalFlowIntoFuture_{frame:04d}_L.pfm"
+        yield _flow(flow, f"optical_flow/{folder}/into_future/left/{name}", _pfm)
+
+
+_LAYOUTS: dict[str, Callable[[FlowDataset, SequenceMetadata, _Place], Iterator[_File]]] = {
+    "ffn": _ffn,
+    "sintel": _sintel,
+    "kitti": _kitti_2015,
+    "things": _things,
+}
