@@ -152,7 +152,7 @@ def vhap_item(
 
 
 def vhap_pixels(points: Array, item: Any) -> Array:
-    """Where VHAP's renderer puts points: its clip matrix, whose rows count from the image's lower edge; from corners."""
+    """Where VHAP's clip matrix puts points, counted from the corner; its rows run from the image's lower edge."""
     w, h = item["w"], item["h"]
     view = np.linalg.inv(item["transform_matrix"]) @ np.c_[points, np.ones(len(points))].T
     proj = np.zeros((4, 4))
