@@ -130,4 +130,4 @@ def _unpickled(data: bytes, path: Path) -> Any:
 
 def is_code_file(name: str) -> bool:
     """Whether a file's name is one of a dict of arrays."""
-    return name.lower().endswith(SUFFIXES)
+    return Path(name).suffix.lower() in SUFFIXES

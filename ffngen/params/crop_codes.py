@@ -26,7 +26,7 @@ from ffngen.params.weak_perspective import weak_perspective_camera
 Array64 = NDArray[np.float64]
 
 #: As DECA names the frames that it takes from a video (``decalib/datasets/datasets.py``).
-_VIDEO_FRAME = re.compile(r"(.+)_frame([0-9]{1,9})")
+_VIDEO_FRAME = re.compile(r"(.*[^.].*)_frame([0-9]{1,9})")
 
 
 @dataclass(frozen=True)
@@ -83,6 +83,9 @@ def _is_the_networks(content: CodeFile, layout: CodeLayout, file: Path) -> bool:
 
 
 def _sets_of_file(arrays: Mapping[str, NDArray[Any]], layout: CodeLayout, file: Path, root: Path) -> list[ParameterSet]:
+    for name in layout.required:
+        if name not in arrays:
+            raise InputFileError(f"holds no {name!r} of numbers", where=file)
     sizes = {**layout.required, **{name: size for name, size in layout.optional.items() if name in arrays}}
     rows = {name: checked_rows(arrays[name], (size,), name, file) for name, size in sizes.items()}
     frames = max(len(values) for values in rows.values())

@@ -15,6 +15,7 @@ Of several cameras that saw a timestep the one of the smallest ``camera_index`` 
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -123,26 +124,20 @@ def _add_views(views: dict[Path, _View], file: Path, base: Path) -> None:
 
 
 def _params_file(folder: Path, name: object, base: Path, file: Path) -> Path:
+    """The file of parameters that a frame names, without "..", so that one timestep has one path."""
     path = Path(name) if isinstance(name, str) and "\0" not in name else Path()
+    what = f"a frame names the parameters {str(name)[:80]!r}, which"
     if path.is_absolute() or _TIMESTEP.fullmatch(path.name) is None:
-        what = f"a frame's 'flame_param_path' is {str(name)[:80]!r}, no relative path of a numbered .npz file"
-        raise InputFileError(what, where=file)
-    # Without "..", so that one timestep has one path.
-    parts: list[str] = []
-    for part in path.parts:
-        if part == ".." and parts and parts[-1] != "..":
-            parts.pop()
-        else:
-            parts.append(part)
-    while parts and parts[0] == "..":
-        folder, parts = folder.resolve().parent, parts[1:]
-    params = folder.joinpath(*parts)
-    try:
-        refuse_link_out(params, base.resolve())
-    except InputFileError as error:
-        there = "is missing" if "nowhere" in error.what else "lies outside the folder that was given"
-        what = f"{there}, and {file.name} names it"
-        raise InputFileError(what, where=params, mend="give the folder that holds all sequences") from error
+        raise InputFileError(f"{what} is no relative path of a numbered .npz file", where=file)
+    params = Path(os.path.normpath(folder.absolute() / path))
+    top = Path(os.path.normpath(base.absolute()))
+    if not params.is_relative_to(top):
+        mend = "give the folder that holds all sequences"
+        raise InputFileError(f"{what} lie outside the folder that was given", where=file, mend=mend)
+    params = base / params.relative_to(top)
+    if not os.path.lexists(params):
+        raise InputFileError(f"{what} are missing", where=file)
+    refuse_link_out(params, base.resolve())
     return params
 
 
