@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ffngen.errors import MissingPackageError
+from ffngen.head.open_head.landmarks import MIRROR_LANDMARK
 from ffngen.head.skinning import Array64
 
 Rgb = NDArray[np.uint8]
@@ -38,6 +39,7 @@ IBUG = (
 #: Of the eye network's 71 points the first 16 are the lids: the same points of the 468, right eye and left eye.
 _RIGHT_LIDS = (33, 7, 163, 144, 145, 153, 154, 155, 133, 246, 161, 160, 159, 158, 157, 173)
 _LEFT_LIDS = (263, 249, 390, 373, 374, 380, 381, 382, 362, 466, 388, 387, 386, 385, 384, 398)
+_EYES = slice(36, 48)
 _RIGHT_CORNERS, _LEFT_CORNERS = (33, 133), (362, 263)
 
 _FACE_SIZE, _EYE_SIZE = 192, 64
@@ -117,15 +119,21 @@ class FaceDetector:
         if view is None:
             return None
         # What the network finds tells how the face is turned and where it ends: it looks again, better placed.
-        for _ in range(2):
-            mesh, present = self._points(image, view)
-            if not present:
-                return None
-            view = _view_of(mesh, *mesh[[33, 263]], _FACE_MARGIN)
+        mesh, present = self._points(image, view)
+        if not present:
+            return None
+        view = _view_of(mesh, *mesh[[33, 263]], _FACE_MARGIN)
+        mesh, present = self._points(image, view)
+        if not present:
+            return None
+        # The mean with what it finds in the mirror image: a tenth less error, on renders of known faces.
+        mirrored, _ = self._points(image, view, mirrored=True)
+        points = (mesh[list(IBUG)] + mirrored[list(IBUG)][list(MIRROR_LANDMARK)]) / 2
         right_lids, right_iris = self._lids(image, mesh[list(_RIGHT_CORNERS)], mirrored=False)
         left_lids, left_iris = self._lids(image, mesh[list(_LEFT_CORNERS)], mirrored=True)
         mesh[list(_RIGHT_LIDS)], mesh[list(_LEFT_LIDS)] = right_lids, left_lids
-        return FoundFace(mesh[list(IBUG)], np.stack([left_iris, right_iris]))
+        points[_EYES] = mesh[list(IBUG)][_EYES]
+        return FoundFace(points, np.stack([left_iris, right_iris]))
 
     def _face_view(self, image: Rgb, near: FoundFace | None) -> _View | None:
         for network in self._faces:
@@ -139,11 +147,14 @@ class FaceDetector:
                 return _view_of(box[:2], box[2], box[3], _FACE_MARGIN)
         return None
 
-    def _points(self, image: Rgb, view: _View) -> tuple[Array64, bool]:
-        points, present = _run(self._mesh, view.cut(image, _FACE_SIZE), ("conv2d_20", "conv2d_30"))
-        if points.size == 1:
-            points, present = present, points
-        mesh = points.reshape(468, 3)[:, :2] / _FACE_SIZE
+    def _points(self, image: Rgb, view: _View, *, mirrored: bool = False) -> tuple[Array64, bool]:
+        """The 468 points, and whether the network sees a face."""
+        cut = view.cut(image, _FACE_SIZE)
+        outputs = _run(self._mesh, cut[:, ::-1] if mirrored else cut, ("conv2d_20", "conv2d_30"))
+        present, points = sorted(outputs, key=lambda output: output.size)
+        mesh = points.reshape(468, 3)[:, :2].astype(np.float64) / _FACE_SIZE
+        if mirrored:
+            mesh[:, 0] = 1 - mesh[:, 0]
         return view.to_picture(mesh), float(present.ravel()[0]) > 0
 
     def _lids(self, image: Rgb, corners: Array64, *, mirrored: bool) -> tuple[Array64, Array64]:

@@ -124,6 +124,14 @@ class LandmarkModel:
             self._by_rotation(betas, state, coefficients),
         )
 
+    def eyes(self, betas: Array64, state: FaceState) -> tuple[Array64, Array64]:
+        """The centres (2, 3) of the left and the right eye, metres, and the head's rotation (3, 3)."""
+        rotations = _rotations(state)
+        joints = self._joints @ self._coefficients(betas, state, rotations)
+        linear, offset = _movements(rotations, joints[..., None], self.model.parents)
+        centres = np.einsum("jab,jb->ja", linear[3:], joints[3:]) + offset[3:, :, 0]
+        return centres, linear[3]
+
     def _by_rotation(self, betas: Array64, state: FaceState, coefficients: Array64) -> Array64:
         """(68, 3, 6), by central differences; the costly sums are made once where rotations do not enter them."""
         moved, joints = self._moved @ coefficients, self._joints @ coefficients

@@ -142,8 +142,8 @@ def solve(
 
     :param seen: T frames.
     :param fit_identity: whether betas are free.
-    :param smooth: (N,) weights of squared differences between neighbouring frames, or None for frames of their own.
-        Only with a fixed identity.
+    :param smooth: (T, N) weights of the squared difference of each frame from the one before, the first one's from
+        the anchor, or None for frames of their own. The identity is fixed then.
     :param anchor: (N,) the frame before the first one, already fitted.
     """
     betas, frames = start.betas.copy(), start.frames.copy()
@@ -196,9 +196,13 @@ def _total(
 ) -> float:
     total = 0.5 * float(betas @ betas) + sum(problem.cost(betas, x, one) for x, one in zip(frames, seen, strict=True))
     if smooth is not None:
-        before = frames if anchor is None else np.vstack([anchor, frames])
-        total += 0.5 * float((smooth * np.diff(before, axis=0) ** 2).sum())
+        total += 0.5 * float((smooth * _differences(frames, anchor) ** 2).sum())
     return total
+
+
+def _differences(frames: Array64, anchor: Array64 | None) -> Array64:
+    """(T, N): each frame's from the one before; the first one's is 0 without an anchor."""
+    return np.diff(frames, axis=0, prepend=frames[:1] if anchor is None else anchor[None])
 
 
 def _held(prior: FramePrior, x: Array64, gradient: Array64) -> NDArray[np.bool_]:
@@ -249,17 +253,14 @@ def _chain_step(
 ) -> Array64:
     """The step of frames that pull at their neighbours: a block-tridiagonal system, eliminated from the front."""
     count, size = frames.shape
-    pull = np.zeros_like(frames)
-    ties = np.zeros((count, size))
-    difference = smooth * np.diff(frames, axis=0)
-    pull[1:] += difference
-    pull[:-1] -= difference
-    ties[1:] += smooth
-    ties[:-1] += smooth
-    if anchor is not None:
-        pull[0] += smooth * (frames[0] - anchor)
-        ties[0] += smooth
+    pull = smooth * _differences(frames, anchor)
+    pull[:-1] -= pull[1:]
+    ties = smooth.copy()
+    if anchor is None:
+        ties[0] = 0
+    ties[:-1] += smooth[1:]
     factors, rights, links = [], [], []
+    blocked = np.zeros(size, dtype=bool)
     for t in range(count):
         H_xx, g_x = blocks[t][0], blocks[t][3]
         gradient = g_x + pull[t]
@@ -269,18 +270,18 @@ def _chain_step(
         H[:, held] = 0
         H[held, held] = 1
         right = np.where(held, 0, -gradient)
-        link = np.where(held, 0, smooth)  # the coupling to the frame before is -link, where neither is held
         if t:
-            before = np.where(links[t - 1] == 0, 0, link)
+            # The coupling to the frame before is minus the weight, where neither is held.
+            before = np.where(held | blocked, 0, smooth[t])
+            links.append(before)
             inverse = factors[t - 1]
             H -= before[:, None] * inverse * before
             right = right + before * (inverse @ rights[t - 1])
-        links.append(link)
+        blocked = held
         factors.append(np.linalg.inv(H))
         rights.append(right)
     step = np.empty_like(frames)
     step[-1] = factors[-1] @ rights[-1]
     for t in range(count - 2, -1, -1):
-        coupling = np.where(links[t + 1] == 0, 0, links[t])
-        step[t] = factors[t] @ (rights[t] + coupling * step[t + 1])
+        step[t] = factors[t] @ (rights[t] + links[t] * step[t + 1])
     return step
