@@ -17,6 +17,9 @@ from ffngen.head.landmarks import JAW_COUNT, LANDMARK_COUNT
 from ffngen.head.skinning import Array64
 from ffngen.resources import resource
 
+#: Of an average face, metres.
+INTER_OCULAR = 0.09
+
 #: Without a calibration: shares of the inter-ocular distance, of inner landmarks, brows and contour.
 _INNER, _BROWS, _CONTOUR = 0.025, 0.05, 0.12
 _BROW_LANDMARKS = slice(17, 27)
@@ -27,11 +30,13 @@ class Calibration:
     """What is known of a detector on a head model.
 
     :param offsets: (68, 3) metres, in the head frame of the face at rest.
-    :param deviations: (68,) shares of the inter-ocular distance.
+    :param deviations: (68,) of each picture, shares of the inter-ocular distance.
+    :param bias: (68,) of a person, in the same way in all pictures, metres.
     """
 
     offsets: Array64
     deviations: Array64
+    bias: Array64
 
 
 def calibration(family: str) -> Calibration:
@@ -39,7 +44,7 @@ def calibration(family: str) -> Calibration:
     if family == "open":
         text = resource("assets", "fit", "open.yaml").read_text(encoding="utf-8")
         table: dict[str, Any] = yaml.safe_load(text)
-        return Calibration(np.array(table["offsets_mm"]) * 1e-3, np.array(table["deviations"]))
+        return Calibration(np.array(table["offsets_mm"]) * 1e-3, np.array(table["deviations"]), INTER_OCULAR * np.array(table["bias"]))
     deviations = np.full(LANDMARK_COUNT, _INNER)
     deviations[:JAW_COUNT], deviations[_BROW_LANDMARKS] = _CONTOUR, _BROWS
-    return Calibration(np.zeros((LANDMARK_COUNT, 3)), deviations)
+    return Calibration(np.zeros((LANDMARK_COUNT, 3)), deviations, INTER_OCULAR * deviations)

@@ -100,7 +100,9 @@ class _Fitter:
         self.options = options
         known = calibration(model.family)
         self.prior: FramePrior = frame_prior(model)
-        reduced = LandmarkModel(model, n_betas=N_BETAS, columns=self.prior.columns, offsets=known.offsets)
+        reduced = LandmarkModel(
+            model, n_betas=N_BETAS, columns=self.prior.columns, offsets=known.offsets, bias=known.bias
+        )
         self.problem = Problem(reduced, self.prior, known.deviations)
 
     def observe(self, name: str, number: int, size: tuple[int, int], found: FoundFace) -> _Seen:
@@ -119,7 +121,7 @@ class _Fitter:
         frames = np.array(starts)
         everything = [one.observation for one in seen]
         keys = np.unique(np.linspace(0, len(seen) - 1, min(len(seen), _KEY_FRAMES)).round().astype(int))
-        neutral = np.zeros(problem.model.n_betas)
+        neutral = np.zeros(problem.model.n_shared)
         fit = solve(problem, [everything[i] for i in keys], PersonFit(neutral, frames[keys]))
         frames[keys] = fit.frames
         smoothed = rate is not None and self.options.smoothing > 0 and len(seen) > 1
@@ -165,7 +167,7 @@ class _Fitter:
         fitted = problem.project(fit.betas, x, observation)
         distance = np.linalg.norm(fitted - observation.points, axis=1)[17:]
         parameters = ParameterSet(
-            betas=fit.betas,
+            betas=fit.betas[: problem.model.n_betas],
             expression=expression,
             pose=pose,
             family=self.model.family,

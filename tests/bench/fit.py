@@ -1,7 +1,7 @@
 """The fit of photos, against renders of known faces: ``ffngen render`` made the pictures, its metadata is the truth.
 
 ffngen render --identities 44 --n-frames 5 --resolution 256 --samples 8 --seed 101 --out renders
-python tests/bench/fit.py renders [--calibrate] [--half tune|report] [--fov 30] [--json]
+python tests/bench/fit.py renders... [--calibrate] [--half tune|report] [--fov 30] [--json]
 
 Sequences of even number are for tuning and calibrating, those of odd number are reported.
 """
@@ -56,6 +56,7 @@ class Known:
     """A rendered sequence: its pictures, and what each shows."""
 
     name: str
+    identity: str
     files: tuple[Path, ...]
     camera: Camera
     betas: Array64
@@ -85,13 +86,32 @@ def read_known(dataset: Path, model: HeadModel, half: str) -> list[Known]:
         folder = dataset / "image" / "facial" / path.parent.relative_to(dataset / "metadata")
         files = tuple(sorted(folder.glob("*.*")))
         camera = Camera.from_json(data["camera"])
-        known.append(Known(path.parent.name, files, camera, np.array(parameters["betas"]), expression, pose, points))
+        known.append(
+                Known(
+                    path.parent.name,
+                    f"{dataset.name} {data['identity']}",
+                    files,
+                    camera,
+                    np.array(parameters["betas"]),
+                    expression,
+                    pose,
+                    points,
+                )
+            )
     return known
+
+
+def by_person(known: list[Known]) -> list[Footage]:
+    """All pictures of a person as one footage."""
+    files: dict[str, list[Path]] = {}
+    for one in known:
+        files.setdefault(one.identity, []).extend(one.files)
+    return [Footage(name, tuple(paths)) for name, paths in files.items()]
 
 
 def calibrate(known: list[Known], detector: FaceDetector, out: Path) -> None:
     """Measure where the detector sees the landmarks, in the head frame, and how surely; both sides alike."""
-    slopes, errors = [], []
+    slopes, errors, people = [], [], []
     for one in known:
         for t, file in enumerate(one.files):
             found = detector(read_image(file))
@@ -104,6 +124,7 @@ def calibrate(known: list[Known], detector: FaceDetector, out: Path) -> None:
             slope[:, 0, 0] = slope[:, 1, 1] = focal / at[:, 2]
             slope[:, :, 2] = -focal * at[:, :2] / at[:, 2:] ** 2
             slopes.append((slope * FLIP) @ Rotation.from_rotvec(one.head(t)).as_matrix() / scale)
+            people.append(one.identity)
             errors.append((found.points - one.camera.project(one.points[t])[0]) / scale)
     slope, error = np.array(slopes), np.array(errors)
     mirror = list(MIRROR_LANDMARK)
@@ -118,14 +139,25 @@ def calibrate(known: list[Known], detector: FaceDetector, out: Path) -> None:
         weight = np.minimum(1, 0.03 / np.maximum(np.linalg.norm(left, axis=2), 1e-9))
         matrix = np.einsum("nl,nlij,nlik->ljk", weight, slope, slope) + ridge
         offsets = np.linalg.solve(matrix, np.einsum("nl,nlij,nli->lj", weight, slope, error)[..., None])[..., 0]
-    left = np.abs(error - np.einsum("nlij,lj->nli", slope, offsets))
-    deviations = np.sqrt(
-        np.sqrt((np.minimum(left, 0.1) ** 2).mean(axis=(0, 2))) * 1.4826 * np.median(left, axis=(0, 2))
-    )
-    table = {"offsets_mm": (1e3 * offsets).round(2).tolist(), "deviations": deviations.round(4).tolist()}
+    left = np.clip(error - np.einsum("nlij,lj->nli", slope, offsets), -0.1, 0.1)
+    # What a person's pictures have in common, and the rest.
+    names = np.array(people + [f"mirrored {name}" for name in people])
+    own, rest = [], []
+    for name in sorted(set(names)):
+        theirs = left[names == name]
+        own.append(theirs.mean(axis=0))
+        rest.append((theirs - theirs.mean(axis=0)) * np.sqrt(len(theirs) / max(len(theirs) - 1, 1)))
+    deviations = np.sqrt((np.concatenate(rest) ** 2).mean(axis=(0, 2)))
+    bias = np.sqrt((np.array(own) ** 2).mean(axis=(0, 2)))
+    table = {
+        "offsets_mm": (1e3 * offsets).round(2).tolist(),
+        "deviations": deviations.round(4).tolist(),
+        "bias": bias.round(4).tolist(),
+    }
     head = (
         "# Where ffngen.fit.detect sees the open head's landmarks (x, y, z, millimetres, in the head frame), and the\n"
-        "# deviation of that as a share of the inter-ocular distance. Written by tests/bench/fit.py --calibrate.\n"
+        "# deviations of that, within a person's pictures and of the person, as shares of the inter-ocular distance.\n"
+        "# Written by tests/bench/fit.py --calibrate.\n"
     )
     out.write_text(head + yaml.safe_dump(table, default_flow_style=None, width=110), encoding="utf-8")
 
@@ -150,9 +182,9 @@ def main_figures(known: list[Known], frames: dict[Path, FittedFrame], model: Hea
             true_error.append(np.linalg.norm(here - there, axis=1) / np.linalg.norm(there[36] - there[45]))
             true.append(one.expression[t])
             fitted.append(parameters.expression)
-            turn = Rotation.from_rotvec(parameters.pose[:3]) * Rotation.from_rotvec(parameters.pose[3:6])
+            turn = Rotation.from_rotvec(np.array(parameters.pose[:3])) * Rotation.from_rotvec(np.array(parameters.pose[3:6]))
             head.append(np.degrees((turn.inv() * Rotation.from_rotvec(one.head(t))).magnitude()))
-            gaze.append([*_angles(parameters.pose[9:12]), *_angles(one.pose[t, 9:12])])
+            gaze.append([*_angles(np.array(parameters.pose[9:12])), *_angles(one.pose[t, 9:12])])
     residuals, errors = np.array(residual), np.array(true_error)
     figures: dict[str, Any] = {
         "frames": len(residual),
@@ -170,6 +202,8 @@ def main_figures(known: list[Known], frames: dict[Path, FittedFrame], model: Hea
         figures[name + "_degrees_median"] = float(np.degrees(np.median(np.abs(gazes[:, axis] - gazes[:, 2 + axis]))))
     a, b = np.array(true), np.array(fitted)
     figures["actions"] = {}
+    height = [_brow_height(rows, index) for rows in (a, b)]
+    figures["brow_height_correlation"] = float(np.corrcoef(*height)[0, 1])
     for name in ACTIONS:
         columns = [index[side] for side in (name, name + "Left", name + "Right") if side in index]
         x, y = a[:, columns].ravel(), b[:, columns].ravel()
@@ -181,6 +215,13 @@ def main_figures(known: list[Known], frames: dict[Path, FittedFrame], model: Hea
     return figures
 
 
+def _brow_height(rows: Array64, index: dict[str, int]) -> Array64:
+    """Raised less lowered brows, which landmarks tell better than which part is raised."""
+    up = sum(rows[:, index[name]] for name in ("browInnerUp", "browOuterUpLeft", "browOuterUpRight"))
+    height: Array64 = up - rows[:, index["browDownLeft"]] - rows[:, index["browDownRight"]]
+    return height
+
+
 def _angles(rotvec: Array64) -> tuple[float, float]:
     x, y, z = Rotation.from_rotvec(rotvec).apply([0, 0, 1])
     return float(np.arctan2(x, z)), float(-np.arcsin(y))
@@ -188,13 +229,13 @@ def _angles(rotvec: Array64) -> tuple[float, float]:
 
 def identity_figures(known: list[Known], model: HeadModel, detector: FaceDetector, options: FitOptions) -> dict[str, Any]:
     """The spread of the betas of pictures that are fitted one by one, and how like the true ones a person's are."""
-    alone, together, true = [], [], []
-    for one in known:
-        single = fit_images([Footage(f"{one.name}-{t}", (file,)) for t, file in enumerate(one.files)], model, detector, options)
-        alone.append([frame.parameters.betas for frame in single.frames])
-        both = fit_images([Footage(one.name, one.files)], model, detector, options)
-        together.append(both.frames[0].parameters.betas)
-        true.append(one.betas)
+    truth = {one.identity: one.betas for one in known}
+    people = by_person(known)
+    single = [Footage(f"{one.identity} {file}", (file,)) for one in people for file in one.files]
+    betas = iter([frame.parameters.betas for frame in fit_images(single, model, detector, options).frames])
+    alone = [[next(betas) for _ in one.files] for one in people]
+    both = {frame.parameters.identity: frame.parameters.betas for frame in fit_images(people, model, detector, options).frames}
+    together, true = [both[one.identity] for one in people], [truth[one.identity] for one in people]
     within = np.sqrt(np.mean([np.var(rows, axis=0).sum() for rows in alone]))
     between = np.sqrt(np.var([np.mean(rows, axis=0) for rows in alone], axis=0).sum())
     shapes = np.array(together)
@@ -215,22 +256,22 @@ def identity_figures(known: list[Known], model: HeadModel, detector: FaceDetecto
 
 
 @click.command()
-@click.argument("dataset", type=click.Path(path_type=Path, exists=True))
+@click.argument("datasets", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True))
 @click.option("--calibrate", "calibrating", is_flag=True)
 @click.option("--half", type=click.Choice(["tune", "report", "all"]), default="report")
 @click.option("--fov", type=float, default=30.0)
 @click.option("--identity/--no-identity", default=True)
 @click.option("--json", "as_json", is_flag=True)
-def main(dataset: Path, calibrating: bool, half: str, fov: float, identity: bool, as_json: bool) -> None:
+def main(datasets: tuple[Path, ...], calibrating: bool, half: str, fov: float, identity: bool, as_json: bool) -> None:
     model, detector = load_head("open"), FaceDetector()
     if calibrating:
         out = Path(__file__).parents[2] / "assets" / "fit" / "open.yaml"
-        calibrate(read_known(dataset, model, "tune"), detector, out)
+        calibrate([one for path in datasets for one in read_known(path, model, "tune")], detector, out)
         return
-    known = read_known(dataset, model, half)
+    known = [one for path in datasets for one in read_known(path, model, half)]
     options = FitOptions(field_of_view=fov)
     start = time.perf_counter()
-    result = fit_images([Footage(one.name, one.files) for one in known], model, detector, options)
+    result = fit_images(by_person(known), model, detector, options)
     seconds = time.perf_counter() - start
     frames = {Path(frame.name): frame for frame in result.frames}
     figures = main_figures(known, frames, model)
