@@ -44,7 +44,9 @@ def calibration(family: str) -> Calibration:
     if family == "open":
         text = resource("assets", "fit", "open.yaml").read_text(encoding="utf-8")
         table: dict[str, Any] = yaml.safe_load(text)
-        return Calibration(np.array(table["offsets_mm"]) * 1e-3, np.array(table["deviations"]), INTER_OCULAR * np.array(table["bias"]))
+        return Calibration(
+            np.array(table["offsets_mm"]) * 1e-3, np.array(table["deviations"]), INTER_OCULAR * np.array(table["bias"])
+        )
     deviations = np.full(LANDMARK_COUNT, _INNER)
     deviations[:JAW_COUNT], deviations[_BROW_LANDMARKS] = _CONTOUR, _BROWS
     return Calibration(np.zeros((LANDMARK_COUNT, 3)), deviations, INTER_OCULAR * deviations)

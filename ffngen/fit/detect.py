@@ -86,9 +86,10 @@ class _View:
         if shrink > 2:
             # Bilinear sampling would skip pixels: the picture is made smaller first.
             factor = 2 ** int(np.log2(shrink))
-            small = cv2.resize(image, None, fx=1 / factor, fy=1 / factor, interpolation=cv2.INTER_AREA)
-            scale = np.array(small.shape[1::-1]) / np.array(image.shape[1::-1])
-            view = _View(self.x * scale[0], self.y * scale[1], self.size * float(scale[0]), self.angle)
+            width, height = (max(round(length / factor), 1) for length in image.shape[1::-1])
+            small = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+            x, y = self.x * width / image.shape[1], self.y * height / image.shape[0]
+            view = _View(x, y, self.size / factor, self.angle)
             return view.cut(small, side)
         pixels = np.array([[0.5, 0.5], [side - 0.5, 0.5], [0.5, side - 0.5]]) / side
         source = self.to_picture(pixels).astype(np.float32)
@@ -122,7 +123,7 @@ class FaceDetector:
         mesh, present = self._points(image, view)
         if not present:
             return None
-        view = _view_of(mesh, *mesh[[33, 263]], _FACE_MARGIN)
+        view = _view_of(mesh, mesh[33], mesh[263], _FACE_MARGIN)
         mesh, present = self._points(image, view)
         if not present:
             return None
@@ -179,7 +180,7 @@ class _BoxNetwork:
 
     def __init__(self, path: Path, side: int, grids: tuple[tuple[int, int], ...]) -> None:
         self._network = _network(path)
-        self._names = [name for name in self._network.getUnconnectedOutLayersNames()]
+        self._names = self._network.getUnconnectedOutLayersNames()
         self._side = side
         anchors = []
         for stride, repeats in grids:

@@ -127,8 +127,8 @@ class _Fitter:
         smoothed = rate is not None and self.options.smoothing > 0 and len(seen) > 1
         if len(keys) < len(seen):
             for i in sorted(set(range(len(seen))) - set(keys.tolist())):
-                one = PersonFit(fit.betas, frames[i : i + 1])
-                frames[i] = solve(problem, everything[i : i + 1], one, fit_identity=False).frames[0]
+                begin = PersonFit(fit.betas, frames[i : i + 1])
+                frames[i] = solve(problem, everything[i : i + 1], begin, fit_identity=False).frames[0]
                 progress(i)
         if smoothed:
             assert rate is not None
@@ -232,5 +232,7 @@ def fit_images(
     if not frames:
         first, why = skipped[0] if skipped else ("the footage", "has no frames")
         more = f", and {len(skipped) - 1} more" if len(skipped) > 1 else ""
-        raise InputFileError(f"{why}{more}", where=Path(first), mend="give pictures with a face at least 40 pixels wide")
+        raise InputFileError(
+            f"{why}{more}", where=Path(first), mend="give pictures with a face at least 40 pixels wide"
+        )
     return FitResult(tuple(frames), tuple(skipped))

@@ -9,13 +9,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ffngen.appearance.folders import SUFFIXES
 from ffngen.errors import InputFileError
 from ffngen.images import read_image
 from ffngen.prediction.video import VideoFacts, is_video, read_video, video_facts
 
 Rgb = NDArray[np.uint8]
-
-_IMAGES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ class Footage:
         """Each picture's name and the picture, or why it cannot be read."""
         if self.video is not None:
             for number, image in enumerate(read_video(self.files[0], self.video.size)):
-                yield f"{self.files[0].name} frame {number}", image
+                yield f"{self.files[0]} frame {number}", image
             return
         for path in self.files:
             try:
@@ -87,4 +86,4 @@ def _pictures_in(folder: Path) -> list[Path]:
 
 
 def _is_picture(path: Path) -> bool:
-    return path.is_file() and not path.name.startswith(".") and (path.suffix.lower() in _IMAGES or is_video(path))
+    return path.is_file() and not path.name.startswith(".") and (path.suffix.lower() in SUFFIXES or is_video(path))

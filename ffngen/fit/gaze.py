@@ -31,7 +31,7 @@ def eye_pose(model: LandmarkModel, betas: Array64, x: Array64, seen: Observation
         ray /= np.linalg.norm(ray)
         nearest = (centre - origin) @ ray
         aside = np.linalg.norm(origin + nearest * ray - centre)
-        depth = nearest - np.sqrt(max(radius**2 - aside**2, 0.0))
+        depth = nearest - np.sqrt(max(radius**2 - float(aside) ** 2, 0.0))
         across, up, forward = turn.T @ (origin + depth * ray - centre)
         angles.append([np.arctan2(across, forward), -np.arctan2(up, np.hypot(across, forward))])
     yaw, pitch = np.clip(np.mean(angles, axis=0), -_LIMIT, _LIMIT)

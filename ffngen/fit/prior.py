@@ -50,6 +50,8 @@ _OPPOSITES = (
 ACTION_DEVIATION, ACTION_MEAN, ASYMMETRY = 0.4, 0.5, 0.12
 #: Radians: the head about its middle; FLAME's jaw about its hinge, and about the other axes.
 _HEAD_DEVIATION, _JAW_DEVIATION, _JAW_ASIDE = 0.6, 0.2, 0.03
+#: How fast a face moves at most times, per second: radians, metres, units. A blink closes in a tenth of a second.
+_HEAD_PACE, _PLACE_PACE, _JAW_PACE, _EXPRESSION_PACE, _BLINK_PACE = 0.4, 0.08, 0.6, 2.5, 10.0
 _JAW_LIMITS = (-0.05, 0.7)
 
 
@@ -62,7 +64,7 @@ class FramePrior:
     :param slope: (N,).
     :param low: (N,).
     :param high: (N,).
-    :param pace: (N,) how much of each unknown's deviation it moves in a second, for smoothing, units per second.
+    :param pace: (N,) how fast each unknown changes at most times, units per second, for smoothing.
     """
 
     columns: tuple[int, ...]
@@ -94,8 +96,8 @@ def frame_prior(model: HeadModel) -> FramePrior:
     jaw = np.array([_JAW_DEVIATION, _JAW_ASIDE, _JAW_ASIDE]) if not actions else np.full(3, 1e-6)
     precision[JAW, JAW] = np.diag(1 / jaw**2)
     low[JAW.start], high[JAW.start] = _JAW_LIMITS
-    pace[HEAD], pace[TRANSLATION], pace[JAW] = 1.5, 0.3, 1.5
-    pace[RIGID:] = 5.0
+    pace[HEAD], pace[TRANSLATION], pace[JAW] = _HEAD_PACE, _PLACE_PACE, _JAW_PACE
+    pace[RIGID:] = _EXPRESSION_PACE
     if actions:
         where = {names[column]: RIGID + i for i, column in enumerate(columns)}
         low[RIGID:], high[RIGID:] = 0.0, 1.0
@@ -103,6 +105,8 @@ def frame_prior(model: HeadModel) -> FramePrior:
             factor = next((rare for start, rare in _RARE.items() if name.startswith(start)), 1.0)
             precision[i, i] += 1 / (ACTION_DEVIATION * factor) ** 2
             slope[i] = 1 / (ACTION_MEAN * factor)
+            if name.startswith("eyeBlink"):
+                pace[i] = _BLINK_PACE
         for left, right in _pairs(where):
             difference = np.zeros(size)
             difference[left], difference[right] = 1, -1

@@ -113,8 +113,8 @@ class LandmarkModel:
     def derivatives(self, betas: Array64, state: FaceState) -> tuple[Array64, Array64, Array64, Array64]:
         """The landmarks and how they move.
 
-        :returns: points (68, 3) and their derivatives by betas (68, 3, B' and the biases), expression (68, 3, E') and the six
-            numbers of the rotations, head and jaw (68, 3, 6).
+        :returns: points (68, 3) and their derivatives by betas (68, 3, B' and the biases), by expression (68, 3, E')
+            and by the six numbers of the rotations, head and jaw (68, 3, 6).
         """
         rotations = _rotations(state)
         coefficients = self._coefficients(betas, state, rotations)

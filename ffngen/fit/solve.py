@@ -7,6 +7,7 @@ grows with the number of frames and not with its cube.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,7 +49,7 @@ class Observation:
         """The size of the face, pixels: the inter-ocular distance, or what it would be if the face were not turned."""
         left, right = (self.points[i] for i in _EYE_CORNERS)
         height = np.linalg.norm(self.points[_NOSE_ROOT] - self.points[_CHIN])
-        return float(max(np.linalg.norm(left - right), _HEIGHT_RATIO * height, 1.0))
+        return max(float(np.linalg.norm(left - right)), _HEIGHT_RATIO * float(height), 1.0)
 
     @property
     def inter_ocular(self) -> float:
@@ -215,13 +216,13 @@ def _schur_step(
     prior: FramePrior,
     betas: Array64,
     frames: Array64,
-    blocks: list[tuple[Array64, ...]],
+    blocks: Sequence[tuple[Array64, ...]],
     damping: float,
     fit_identity: bool,
 ) -> tuple[Array64, Array64]:
     size = len(betas)
     matrix, right = np.eye(size) * (1 + damping), -betas
-    solved = []
+    solved: list[tuple[Array64, Array64]] = []
     for x, (H_xx, H_xb, H_bb, g_x, g_b) in zip(frames, blocks, strict=True):
         held = _held(prior, x, g_x)
         H = H_xx + damping * np.diag(np.diag(H_xx))
@@ -231,7 +232,7 @@ def _schur_step(
         H[held, held] = 1
         coupling[held], gradient[held] = 0, 0
         if not fit_identity:
-            solved.append((None, np.linalg.solve(H, gradient)))
+            solved.append((coupling, np.linalg.solve(H, gradient)))
             continue
         both = np.linalg.solve(H, np.column_stack([coupling, gradient]))
         solved.append((both[:, :-1], both[:, -1]))
@@ -246,7 +247,7 @@ def _schur_step(
 def _chain_step(
     problem: Problem,
     frames: Array64,
-    blocks: list[tuple[Array64, ...]],
+    blocks: Sequence[tuple[Array64, ...]],
     damping: float,
     smooth: Array64,
     anchor: Array64 | None,
@@ -259,7 +260,9 @@ def _chain_step(
     if anchor is None:
         ties[0] = 0
     ties[:-1] += smooth[1:]
-    factors, rights, links = [], [], []
+    factors: list[Array64] = []
+    rights: list[Array64] = []
+    links: list[Array64] = []
     blocked = np.zeros(size, dtype=bool)
     for t in range(count):
         H_xx, g_x = blocks[t][0], blocks[t][3]

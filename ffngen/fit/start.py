@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from ffngen.fit.prior import HEAD, RIGID, TRANSLATION
 from ffngen.fit.solve import FLIP, Observation, PersonFit, Problem, solve, state_of
 from ffngen.head.skinning import Array64
-from scipy.spatial.transform import Rotation
 
 _INNER = slice(17, 68)
 _EYES = (slice(36, 42), slice(42, 48))
@@ -18,14 +18,14 @@ _YAWS = (0.0, 0.6, -0.6)
 def first_guess(problem: Problem, seen: Observation) -> Array64:
     """A frame's unknowns (N,): the best of a few rigid fits of the average face."""
     betas = np.zeros(problem.model.n_shared)
-    candidates = []
+    candidates: list[tuple[float, Array64]] = []
     for yaw in _YAWS:
         x = _placed(problem, seen, yaw)
         fitted = solve(problem, [seen], PersonFit(betas, x[None]), fit_identity=False).frames[0]
-        candidates.append((problem.cost(betas, fitted, seen), len(candidates), fitted))
+        candidates.append((problem.cost(betas, fitted, seen), fitted))
         if yaw == 0 and candidates[0][0] < 2 * len(seen.points):
             break  # a fit within the detector's error needs no other
-    return min(candidates)[2]
+    return min(candidates, key=lambda candidate: candidate[0])[1]
 
 
 def _placed(problem: Problem, seen: Observation, yaw: float) -> Array64:
@@ -41,5 +41,3 @@ def _placed(problem: Problem, seen: Observation, yaw: float) -> Array64:
     x[TRANSLATION] = [*((seen.points[_INNER].mean(axis=0) - seen.centre) * depth / seen.focal), depth]
     x[TRANSLATION] -= points[_INNER].mean(axis=0)
     return x
-
-

@@ -87,17 +87,17 @@ def read_known(dataset: Path, model: HeadModel, half: str) -> list[Known]:
         files = tuple(sorted(folder.glob("*.*")))
         camera = Camera.from_json(data["camera"])
         known.append(
-                Known(
-                    path.parent.name,
-                    f"{dataset.name} {data['identity']}",
-                    files,
-                    camera,
-                    np.array(parameters["betas"]),
-                    expression,
-                    pose,
-                    points,
-                )
+            Known(
+                path.parent.name,
+                f"{dataset.name} {data['identity']}",
+                files,
+                camera,
+                np.array(parameters["betas"]),
+                expression,
+                pose,
+                points,
             )
+        )
     return known
 
 
@@ -182,7 +182,9 @@ def main_figures(known: list[Known], frames: dict[Path, FittedFrame], model: Hea
             true_error.append(np.linalg.norm(here - there, axis=1) / np.linalg.norm(there[36] - there[45]))
             true.append(one.expression[t])
             fitted.append(parameters.expression)
-            turn = Rotation.from_rotvec(np.array(parameters.pose[:3])) * Rotation.from_rotvec(np.array(parameters.pose[3:6]))
+            turn = Rotation.from_rotvec(np.array(parameters.pose[:3])) * Rotation.from_rotvec(
+                np.array(parameters.pose[3:6])
+            )
             head.append(np.degrees((turn.inv() * Rotation.from_rotvec(one.head(t))).magnitude()))
             gaze.append([*_angles(np.array(parameters.pose[9:12])), *_angles(one.pose[t, 9:12])])
     residuals, errors = np.array(residual), np.array(true_error)
@@ -227,14 +229,19 @@ def _angles(rotvec: Array64) -> tuple[float, float]:
     return float(np.arctan2(x, z)), float(-np.arcsin(y))
 
 
-def identity_figures(known: list[Known], model: HeadModel, detector: FaceDetector, options: FitOptions) -> dict[str, Any]:
+def identity_figures(
+    known: list[Known], model: HeadModel, detector: FaceDetector, options: FitOptions
+) -> dict[str, Any]:
     """The spread of the betas of pictures that are fitted one by one, and how like the true ones a person's are."""
     truth = {one.identity: one.betas for one in known}
     people = by_person(known)
     single = [Footage(f"{one.identity} {file}", (file,)) for one in people for file in one.files]
     betas = iter([frame.parameters.betas for frame in fit_images(single, model, detector, options).frames])
     alone = [[next(betas) for _ in one.files] for one in people]
-    both = {frame.parameters.identity: frame.parameters.betas for frame in fit_images(people, model, detector, options).frames}
+    both = {
+        frame.parameters.identity: frame.parameters.betas
+        for frame in fit_images(people, model, detector, options).frames
+    }
     together, true = [both[one.identity] for one in people], [truth[one.identity] for one in people]
     within = np.sqrt(np.mean([np.var(rows, axis=0).sum() for rows in alone]))
     between = np.sqrt(np.var([np.mean(rows, axis=0) for rows in alone], axis=0).sum())
