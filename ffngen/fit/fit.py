@@ -1,0 +1,238 @@
+"""Photos and videos in, parameter sets out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import radians, tan
+from pathlib import Path
+
+import numpy as np
+
+from ffngen.errors import InputFileError, JobError
+from ffngen.fit.calibration import calibration
+from ffngen.fit.detect import Detector, FoundFace
+from ffngen.fit.footage import Footage
+from ffngen.fit.gaze import eye_pose
+from ffngen.fit.prior import HEAD, JAW, N_BETAS, RIGID, TRANSLATION, FramePrior, frame_prior
+from ffngen.fit.reduced import LandmarkModel, pose_vector
+from ffngen.fit.solve import FLIP, Observation, PersonFit, Problem, solve
+from ffngen.fit.start import first_guess
+from ffngen.geometry.camera import Camera
+from ffngen.head.model import HeadModel
+from ffngen.head.skinning import Array64
+from ffngen.params.parameter_set import ParameterSet
+
+#: An identity is fitted to so many of a person's frames, evenly chosen; the others are fitted with it.
+_KEY_FRAMES = 40
+#: A long video is smoothed in stretches, each with a few frames of the next one.
+_STRETCH, _AHEAD = 400, 12
+
+#: Told (what, done, total or None).
+Progress = Callable[[str, int, int | None], None]
+
+
+@dataclass(frozen=True)
+class FitOptions:
+    """How to fit.
+
+    :param field_of_view: of the camera along the picture's longer side, degrees.
+    :param smoothing: of videos; 0 fits each frame for itself, 1 is natural motion.
+    """
+
+    field_of_view: float = 30.0
+    smoothing: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.field_of_view <= 120:
+            what = f"a field of view of {self.field_of_view:g} degrees"
+            raise JobError(what, where="field of view", mend="use 1 to 120, such as 30 for a portrait")
+        if not 0 <= self.smoothing <= 1000:
+            raise JobError(f"a smoothing of {self.smoothing:g}", where="smoothing", mend="use 0 to 1000")
+
+
+@dataclass(frozen=True, eq=False)
+class FittedFrame:
+    """A picture's face.
+
+    :param name: the picture's.
+    :param parameters: what was fitted.
+    :param found: what the detector found.
+    :param fitted: (68, 2) pixels, the landmarks of the fitted head where the detector would see them.
+    :param error: root mean square distance of found and fitted inner landmarks (17 to 67), as a share of the distance
+        of the outer corners of the eyes.
+    """
+
+    name: str
+    parameters: ParameterSet
+    found: FoundFace
+    fitted: Array64
+    error: float
+
+
+@dataclass(frozen=True, eq=False)
+class FitResult:
+    """The faces that were fitted, and the pictures that were not: (name, why)."""
+
+    frames: tuple[FittedFrame, ...]
+    skipped: tuple[tuple[str, str], ...]
+
+    @property
+    def sets(self) -> list[ParameterSet]:
+        """The parameter sets, in order."""
+        return [frame.parameters for frame in self.frames]
+
+
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """A picture in which a face was found, and its number among the person's pictures."""
+
+    name: str
+    number: int
+    size: tuple[int, int]
+    found: FoundFace
+    observation: Observation
+
+
+class _Fitter:
+    def __init__(self, model: HeadModel, options: FitOptions) -> None:
+        self.model = model
+        self.options = options
+        known = calibration(model.family)
+        self.prior: FramePrior = frame_prior(model)
+        reduced = LandmarkModel(
+            model, n_betas=N_BETAS, columns=self.prior.columns, offsets=known.offsets, bias=known.bias
+        )
+        self.problem = Problem(reduced, self.prior, known.deviations)
+
+    def observe(self, name: str, number: int, size: tuple[int, int], found: FoundFace) -> _Seen:
+        """A found face with the camera that is assumed."""
+        focal = (max(size) / 2) / tan(radians(self.options.field_of_view) / 2)
+        centre = (np.array(size) - 1) / 2
+        return _Seen(name, number, size, found, Observation(found.points, focal, centre))
+
+    def person(self, seen: Sequence[_Seen], rate: float | None, progress: Callable[[int], None]) -> PersonFit:
+        """Identity and frames of one person; ``rate`` is of a video's frames, which are smoothed."""
+        problem = self.problem
+        starts = []
+        for done, one in enumerate(seen):
+            starts.append(first_guess(problem, one.observation))
+            progress(done)
+        frames = np.array(starts)
+        everything = [one.observation for one in seen]
+        keys = np.unique(np.linspace(0, len(seen) - 1, min(len(seen), _KEY_FRAMES)).round().astype(int))
+        neutral = np.zeros(problem.model.n_shared)
+        fit = solve(problem, [everything[i] for i in keys], PersonFit(neutral, frames[keys]))
+        frames[keys] = fit.frames
+        smoothed = rate is not None and self.options.smoothing > 0 and len(seen) > 1
+        if len(keys) < len(seen):
+            for i in sorted(set(range(len(seen))) - set(keys.tolist())):
+                begin = PersonFit(fit.betas, frames[i : i + 1])
+                frames[i] = solve(problem, everything[i : i + 1], begin, fit_identity=False).frames[0]
+                progress(i)
+        if smoothed:
+            assert rate is not None
+            frames = self._smooth(fit.betas, frames, seen, rate)
+        return PersonFit(fit.betas, frames)
+
+    def _smooth(self, betas: Array64, frames: Array64, seen: Sequence[_Seen], rate: float) -> Array64:
+        numbers = np.array([one.number for one in seen], dtype=np.float64)
+        gaps = np.diff(numbers, prepend=numbers[0] - 1) / rate
+        weights = self.options.smoothing / (self.prior.pace * gaps[:, None]) ** 2
+        smoothed = frames.copy()
+        for begin in range(0, len(seen), _STRETCH):
+            part = slice(begin, min(begin + _STRETCH + _AHEAD, len(seen)))
+            anchor = smoothed[begin - 1] if begin else None
+            observations = [one.observation for one in seen[part]]
+            start = PersonFit(betas, frames[part])
+            found = solve(
+                self.problem, observations, start, fit_identity=False, smooth=weights[part], anchor=anchor
+            ).frames
+            smoothed[begin : begin + _STRETCH] = found[:_STRETCH]
+        return smoothed
+
+    def describe(self, seen: _Seen, fit: PersonFit, x: Array64, reference: Array64, person: Footage) -> FittedFrame:
+        """A frame's parameters and how well they fit."""
+        problem, observation = self.problem, seen.observation
+        expression = np.zeros(self.model.expression_count)
+        expression[list(self.prior.columns)] = x[RIGID:]
+        pose = pose_vector(x[HEAD], x[JAW])
+        pose[9:] = eye_pose(problem.model, fit.betas, x, observation, seen.found)
+        T_world_cam = np.eye(4)
+        T_world_cam[:3, :3] = np.diag(FLIP)
+        T_world_cam[:3, 3] = -FLIP * reference
+        focal, (cx, cy) = observation.focal, observation.centre
+        camera = Camera(np.array([[focal, 0, cx], [0, focal, cy], [0, 0, 1]]), T_world_cam, *seen.size)
+        video = person.video
+        fitted = problem.project(fit.betas, x, observation)
+        distance = np.linalg.norm(fitted - observation.points, axis=1)[17:]
+        parameters = ParameterSet(
+            betas=fit.betas[: problem.model.n_betas],
+            expression=expression,
+            pose=pose,
+            family=self.model.family,
+            identity=person.identity,
+            emotion="none",
+            source=f"fit: {seen.name}",
+            translation=FLIP * (x[TRANSLATION] - reference),
+            camera=camera,
+            track=None if video is None else person.files[0].stem,
+            frame=None if video is None else seen.number,
+            fps=None if video is None else video.rate,
+            image=None if video is not None else seen.name,
+        )
+        error = float(np.sqrt((distance**2).mean()) / max(observation.inter_ocular, 1.0))
+        return FittedFrame(seen.name, parameters, seen.found, fitted, error)
+
+
+def fit_images(
+    people: Sequence[Footage],
+    model: HeadModel,
+    detector: Detector,
+    options: FitOptions | None = None,
+    progress: Progress = lambda what, done, total: None,
+) -> FitResult:
+    """Fit a head model to the faces of photos and videos.
+
+    :param people: each with pictures that share one identity; footage of the same name is one person too.
+    :param detector: finds a face's landmarks.
+    :raises HeadModelError: the model has no landmarks.
+    :raises InputFileError: a video cannot be decoded, or no picture has a face.
+    """
+    fitter = _Fitter(model, FitOptions() if options is None else options)
+    counts = [person.count for person in people]
+    total = None if None in counts else sum(count or 0 for count in counts)
+    frames: list[FittedFrame] = []
+    skipped: list[tuple[str, str]] = []
+    looked = 0
+    for person in people:
+        seen = []
+        found: FoundFace | None = None
+        for number, (name, image) in enumerate(person.read()):
+            looked += 1
+            progress("finding faces", looked, total)
+            if isinstance(image, InputFileError):
+                skipped.append((name, str(image)))
+                continue
+            found = detector(image, found if person.video is not None else None)
+            if found is None:
+                skipped.append((name, "no face found"))
+                continue
+            seen.append(fitter.observe(name, number, (image.shape[1], image.shape[0]), found))
+        if not seen:
+            continue
+        rate = None if person.video is None else person.video.rate
+        count = len(seen)
+        fit = fitter.person(seen, rate, lambda done, n=count: progress("fitting", done + 1, n))  # type: ignore[misc]
+        # A video has one camera, about which the head moves; each photo has its own.
+        middle = np.median(fit.frames[:, TRANSLATION], axis=0)
+        for one, x in zip(seen, fit.frames, strict=True):
+            reference = x[TRANSLATION] if person.video is None else middle
+            frames.append(fitter.describe(one, fit, x, reference, person))
+    if not frames:
+        first, why = skipped[0] if skipped else ("the footage", "has no frames")
+        more = f", and {len(skipped) - 1} more" if len(skipped) > 1 else ""
+        raise InputFileError(
+            f"{why}{more}", where=Path(first), mend="give pictures with a face at least 40 pixels wide"
+        )
+    return FitResult(tuple(frames), tuple(skipped))

@@ -1,0 +1,93 @@
+"""Pictures to judge a fit by: the landmarks that were found, those that were fitted, and the fitted head's mesh."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ffngen.atomic import write_atomic
+from ffngen.errors import InputFileError
+from ffngen.fit.fit import FitResult, FittedFrame
+from ffngen.fit.footage import Footage
+from ffngen.head.model import HeadModel
+from ffngen.images import encode_jpeg
+
+Rgb = NDArray[np.uint8]
+
+_FOUND, _FITTED, _MESH = (40, 220, 60), (240, 50, 50), (90, 170, 255)
+#: The shorter side is enlarged to this, pixels, for lines to be told apart.
+_SIDE = 512
+#: Positions are drawn to 1/16 of a pixel.
+_SHIFT = 4
+
+
+def draw_preview(image: Rgb, frame: FittedFrame, model: HeadModel) -> Rgb:
+    """The picture with the mesh in blue, found landmarks in green, fitted ones in red.
+
+    :param image: (H, W, 3).
+    :returns: the same, or enlarged.
+    """
+    factor = max(1.0, _SIDE / min(image.shape[:2]))
+    canvas = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC)
+    parameters = frame.parameters
+    assert parameters.camera is not None
+    vertices = model.vertices(parameters.betas, parameters.expression[None], parameters.pose[None])[0]
+    pixels, _ = parameters.camera.project(vertices + parameters.translation)
+    region = model.regions.get("face")
+    triangles = model.faces if region is None else model.faces[region]
+    corners = pixels[triangles]
+    edge_1, edge_2 = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
+    # Counter-clockwise from outside, so clockwise in a picture whose v points down.
+    facing = edge_1[:, 0] * edge_2[:, 1] - edge_1[:, 1] * edge_2[:, 0] < 0
+    mesh = canvas.copy()
+    cv2.polylines(mesh, list(_fixed(corners[facing], factor)), True, _MESH, 1, cv2.LINE_AA, _SHIFT)
+    canvas = cv2.addWeighted(mesh, 0.45, canvas, 0.55, 0)
+    radius = max(round(canvas.shape[0] / 250), 2)
+    for points, colour in ((frame.found.points, _FOUND), (frame.fitted, _FITTED)):
+        for point in _fixed(points, factor):
+            cv2.circle(canvas, point.tolist(), radius << _SHIFT, colour, -1, cv2.LINE_AA, _SHIFT)
+    text = f"error {100 * frame.error:.1f}% of the eyes' distance"
+    cv2.putText(canvas, text, (8, 20), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (255, 255, 255), 1, cv2.LINE_AA)
+    drawn: Rgb = canvas
+    return drawn
+
+
+def write_previews(
+    folder: Path,
+    people: Sequence[Footage],
+    result: FitResult,
+    model: HeadModel,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> int:
+    """Write a JPEG per fitted picture; returns how many.
+
+    :raises FfngenError: the folder cannot be written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputFileError(f"the folder cannot be made: {error.strerror}", where=folder) from error
+    frames = {frame.name: frame for frame in result.frames}
+    done = 0
+    for person in people:
+        for name, image in person.read():
+            frame = frames.get(name)
+            if frame is None or isinstance(image, InputFileError):
+                continue
+            data = encode_jpeg(draw_preview(image, frame, model), quality=90)
+            path = folder / f"{done:06d}_{Path(name).stem if person.video is None else person.files[0].stem}.jpg"
+            write_atomic(path, lambda temporary, data=data: temporary.write_bytes(data))  # type: ignore[misc]
+            done += 1
+            progress(done, len(frames))
+    return done
+
+
+def _fixed(points: NDArray[np.float64], factor: float) -> NDArray[np.int32]:
+    """Pixels in OpenCV's fixed-point numbers; what lies far outside is brought near."""
+    enlarged = np.clip((points + 0.5) * factor - 0.5, -4096, 20000)
+    fixed: NDArray[np.int32] = np.round(enlarged * (1 << _SHIFT)).astype(np.int32)
+    return fixed

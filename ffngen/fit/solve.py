@@ -1,0 +1,290 @@
+"""The fit: regularised least squares by Gauss-Newton steps within limits.
+
+Every frame has unknowns of its own (pose, place, expression) and shares the identity with the person's other frames.
+A step solves all of them together: the frames' blocks are eliminated first (Schur complement), so that the cost
+grows with the number of frames and not with its cube.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ffngen.fit.prior import HEAD, JAW, RIGID, TRANSLATION, FramePrior
+from ffngen.fit.reduced import FaceState, LandmarkModel
+from ffngen.head.skinning import Array64
+
+#: From the head frame to the camera's axes.
+FLIP = np.array([1.0, -1.0, -1.0])
+
+#: Residuals beyond so many deviations count by their size, not its square (Huber).
+_HUBER = 3.0
+_MAX_STEPS = 25
+#: The cost of a step that is no longer worth taking, relative.
+_ENOUGH = 1e-4
+_NEAREST = 0.05  # metres
+_EYE_CORNERS, _NOSE_ROOT, _CHIN = (36, 45), 27, 8
+#: The inter-ocular distance over the distance of the nose's root to the chin, on an average face turned to a side.
+_HEIGHT_RATIO = 0.6
+
+
+@dataclass(frozen=True, eq=False)
+class Observation:
+    """A frame's landmarks.
+
+    :param points: (68, 2) pixels.
+    :param focal: pixels.
+    :param centre: (2,) the principal point, pixels.
+    """
+
+    points: Array64
+    focal: float
+    centre: Array64
+
+    @property
+    def scale(self) -> float:
+        """The size of the face, pixels: the inter-ocular distance, or what it would be if the face were not turned."""
+        left, right = (self.points[i] for i in _EYE_CORNERS)
+        height = np.linalg.norm(self.points[_NOSE_ROOT] - self.points[_CHIN])
+        return max(float(np.linalg.norm(left - right)), _HEIGHT_RATIO * float(height), 1.0)
+
+    @property
+    def inter_ocular(self) -> float:
+        """The distance of the outer corners of the eyes, pixels."""
+        left, right = (self.points[i] for i in _EYE_CORNERS)
+        return float(np.linalg.norm(left - right))
+
+
+@dataclass(frozen=True, eq=False)
+class PersonFit:
+    """One person's identity and the unknowns of their frames: betas (B',) and frames (T, N)."""
+
+    betas: Array64
+    frames: Array64
+
+
+class Problem:
+    """What is minimised, for one person.
+
+    :param model: the reduced model.
+    :param prior: of the frames.
+    :param deviations: (68,) of the detector's landmarks, as shares of the inter-ocular distance.
+    """
+
+    def __init__(self, model: LandmarkModel, prior: FramePrior, deviations: Array64) -> None:
+        self.model = model
+        self.prior = prior
+        self.deviations = deviations
+
+    def project(self, betas: Array64, x: Array64, seen: Observation) -> Array64:
+        """The landmarks (68, 2), pixels."""
+        return _to_pixels(self.model.points(betas, state_of(x)), x, seen)[0]
+
+    def cost(self, betas: Array64, x: Array64, seen: Observation) -> float:
+        """One frame's share of what is minimised."""
+        points = self.model.points(betas, state_of(x))
+        pixels, depth = _to_pixels(points, x, seen)
+        if depth.min() < _NEAREST:
+            return np.inf
+        size = np.linalg.norm(self._residual(pixels, seen), axis=1)
+        robust = np.where(size < _HUBER, 0.5 * size**2, _HUBER * (size - 0.5 * _HUBER)).sum()
+        return float(robust) + self.prior.cost(x)
+
+    def _residual(self, pixels: Array64, seen: Observation) -> Array64:
+        residual: Array64 = (pixels - seen.points) / (self.deviations[:, None] * seen.scale)
+        return residual
+
+    def linearised(
+        self, betas: Array64, x: Array64, seen: Observation
+    ) -> tuple[Array64, Array64, Array64, Array64, Array64]:
+        """Normal equations of one frame: H_xx, H_xb, H_bb (without identity's prior), g_x, g_b."""
+        points, by_betas, by_expression, by_rotation = self.model.derivatives(betas, state_of(x))
+        pixels, depth = _to_pixels(points, x, seen)
+        residual = self._residual(pixels, seen)
+        size = np.linalg.norm(residual, axis=1)
+        weight = np.sqrt(np.where(size < _HUBER, 1.0, _HUBER / np.maximum(size, _HUBER)))
+        in_camera = points * FLIP + x[TRANSLATION]
+        # d(u, v) / d(camera point), weighted
+        factor = weight / (self.deviations * seen.scale) * seen.focal / depth
+        pixel_by_point = np.zeros((len(points), 2, 3))
+        pixel_by_point[:, 0, 0] = pixel_by_point[:, 1, 1] = factor
+        pixel_by_point[:, :, 2] = -factor[:, None] * in_camera[:, :2] / depth[:, None]
+        by_head_point = pixel_by_point * FLIP
+        count = 2 * len(points)
+        by_x = np.empty((count, len(x)))
+        rotation = (by_head_point @ by_rotation).reshape(count, 6)
+        by_x[:, HEAD], by_x[:, JAW] = rotation[:, :3], rotation[:, 3:]
+        by_x[:, TRANSLATION] = pixel_by_point.reshape(count, 3)
+        by_x[:, RIGID:] = (by_head_point @ by_expression).reshape(count, -1)
+        by_b = (by_head_point @ by_betas).reshape(count, -1)
+        flat = (weight[:, None] * residual).ravel()
+        return (
+            by_x.T @ by_x + self.prior.precision,
+            by_x.T @ by_b,
+            by_b.T @ by_b,
+            by_x.T @ flat + self.prior.precision @ x + self.prior.slope,
+            by_b.T @ flat,
+        )
+
+
+def solve(
+    problem: Problem,
+    seen: list[Observation],
+    start: PersonFit,
+    *,
+    fit_identity: bool = True,
+    smooth: Array64 | None = None,
+    anchor: Array64 | None = None,
+) -> PersonFit:
+    """Improve a person's fit until a step is no longer worth taking.
+
+    :param seen: T frames.
+    :param fit_identity: whether betas are free.
+    :param smooth: (T, N) weights of the squared difference of each frame from the one before, the first one's from
+        the anchor, or None for frames of their own. The identity is fixed then.
+    :param anchor: (N,) the frame before the first one, already fitted.
+    """
+    betas, frames = start.betas.copy(), start.frames.copy()
+    damping = 1e-3
+    best = _total(problem, betas, frames, seen, smooth, anchor)
+    for _ in range(_MAX_STEPS):
+        blocks = [problem.linearised(betas, x, one) for x, one in zip(frames, seen, strict=True)]
+        improved = False
+        while damping < 1e6:
+            if smooth is None:
+                step_b, step_x = _schur_step(problem.prior, betas, frames, blocks, damping, fit_identity)
+            else:
+                step_b, step_x = np.zeros_like(betas), _chain_step(problem, frames, blocks, damping, smooth, anchor)
+            new_frames = np.clip(frames + step_x, problem.prior.low, problem.prior.high)
+            total = _total(problem, betas + step_b, new_frames, seen, smooth, anchor)
+            if total < best:
+                improved = True
+                break
+            damping *= 8
+        if not improved:
+            break
+        gain, best = best - total, total
+        betas, frames = betas + step_b, new_frames
+        damping = max(damping / 8, 1e-6)
+        if gain < _ENOUGH * (1 + abs(best)):
+            break
+    return PersonFit(betas, frames)
+
+
+def state_of(x: Array64) -> FaceState:
+    """The face in a frame's unknowns."""
+    return FaceState(x[HEAD], x[JAW], x[RIGID:])
+
+
+def _to_pixels(points: Array64, x: Array64, seen: Observation) -> tuple[Array64, Array64]:
+    in_camera = points * FLIP + x[TRANSLATION]
+    depth = in_camera[:, 2]
+    safe = np.maximum(depth, 1e-6)
+    pixels: Array64 = seen.focal * in_camera[:, :2] / safe[:, None] + seen.centre
+    return pixels, depth
+
+
+def _total(
+    problem: Problem,
+    betas: Array64,
+    frames: Array64,
+    seen: list[Observation],
+    smooth: Array64 | None,
+    anchor: Array64 | None,
+) -> float:
+    total = 0.5 * float(betas @ betas) + sum(problem.cost(betas, x, one) for x, one in zip(frames, seen, strict=True))
+    if smooth is not None:
+        total += 0.5 * float((smooth * _differences(frames, anchor) ** 2).sum())
+    return total
+
+
+def _differences(frames: Array64, anchor: Array64 | None) -> Array64:
+    """(T, N): each frame's from the one before; the first one's is 0 without an anchor."""
+    return np.diff(frames, axis=0, prepend=frames[:1] if anchor is None else anchor[None])
+
+
+def _held(prior: FramePrior, x: Array64, gradient: Array64) -> NDArray[np.bool_]:
+    """Unknowns at a limit that the gradient pushes further."""
+    held: NDArray[np.bool_] = ((x <= prior.low) & (gradient > 0)) | ((x >= prior.high) & (gradient < 0))
+    return held
+
+
+def _schur_step(
+    prior: FramePrior,
+    betas: Array64,
+    frames: Array64,
+    blocks: Sequence[tuple[Array64, ...]],
+    damping: float,
+    fit_identity: bool,
+) -> tuple[Array64, Array64]:
+    size = len(betas)
+    matrix, right = np.eye(size) * (1 + damping), -betas
+    solved: list[tuple[Array64, Array64]] = []
+    for x, (H_xx, H_xb, H_bb, g_x, g_b) in zip(frames, blocks, strict=True):
+        held = _held(prior, x, g_x)
+        H = H_xx + damping * np.diag(np.diag(H_xx))
+        coupling, gradient = H_xb.copy(), g_x.copy()
+        H[held, :] = 0
+        H[:, held] = 0
+        H[held, held] = 1
+        coupling[held], gradient[held] = 0, 0
+        if not fit_identity:
+            solved.append((coupling, np.linalg.solve(H, gradient)))
+            continue
+        both = np.linalg.solve(H, np.column_stack([coupling, gradient]))
+        solved.append((both[:, :-1], both[:, -1]))
+        matrix += H_bb + damping * np.diag(np.diag(H_bb)) - coupling.T @ both[:, :-1]
+        right += -g_b + coupling.T @ both[:, -1]
+    if not fit_identity:
+        return np.zeros(size), np.array([-own for _, own in solved])
+    step_b = np.linalg.solve(matrix, right)
+    return step_b, np.array([-own - by_b @ step_b for by_b, own in solved])
+
+
+def _chain_step(
+    problem: Problem,
+    frames: Array64,
+    blocks: Sequence[tuple[Array64, ...]],
+    damping: float,
+    smooth: Array64,
+    anchor: Array64 | None,
+) -> Array64:
+    """The step of frames that pull at their neighbours: a block-tridiagonal system, eliminated from the front."""
+    count, size = frames.shape
+    pull = smooth * _differences(frames, anchor)
+    pull[:-1] -= pull[1:]
+    ties = smooth.copy()
+    if anchor is None:
+        ties[0] = 0
+    ties[:-1] += smooth[1:]
+    factors: list[Array64] = []
+    rights: list[Array64] = []
+    links: list[Array64] = []
+    blocked = np.zeros(size, dtype=bool)
+    for t in range(count):
+        H_xx, g_x = blocks[t][0], blocks[t][3]
+        gradient = g_x + pull[t]
+        held = _held(problem.prior, frames[t], gradient)
+        H = H_xx + damping * np.diag(np.diag(H_xx)) + np.diag(ties[t])
+        H[held, :] = 0
+        H[:, held] = 0
+        H[held, held] = 1
+        right = np.where(held, 0, -gradient)
+        if t:
+            # The coupling to the frame before is minus the weight, where neither is held.
+            before = np.where(held | blocked, 0, smooth[t])
+            links.append(before)
+            inverse = factors[t - 1]
+            H -= before[:, None] * inverse * before
+            right = right + before * (inverse @ rights[t - 1])
+        blocked = held
+        factors.append(np.linalg.inv(H))
+        rights.append(right)
+    step = np.empty_like(frames)
+    step[-1] = factors[-1] @ rights[-1]
+    for t in range(count - 2, -1, -1):
+        step[t] = factors[t] @ (rights[t] + links[t] * step[t + 1])
+    return step

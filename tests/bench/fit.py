@@ -1,0 +1,292 @@
+"""The fit of photos, against renders of known faces: ``ffngen render`` made the pictures, its metadata is the truth.
+
+ffngen render --identities 44 --n-frames 5 --resolution 256 --samples 8 --seed 101 --out renders
+python tests/bench/fit.py renders... [--calibrate] [--half tune|report] [--fov 30] [--json]
+
+Sequences of even number are for tuning and calibrating, those of odd number are reported.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from ffngen.fit.detect import FaceDetector
+from ffngen.fit.fit import FitOptions, FittedFrame, fit_images
+from ffngen.fit.footage import Footage
+from ffngen.fit.solve import FLIP, Observation
+from ffngen.geometry.camera import Camera
+from ffngen.head.load import load_head
+from ffngen.head.model import HeadModel
+from ffngen.head.open_head.landmarks import MIRROR_LANDMARK
+from ffngen.images import read_image
+
+Array64 = NDArray[np.float64]
+
+ACTIONS = (
+    "jawOpen",
+    "mouthSmile",
+    "mouthFrown",
+    "mouthPucker",
+    "mouthFunnel",
+    "mouthStretch",
+    "mouthUpperUp",
+    "mouthLowerDown",
+    "browInnerUp",
+    "browOuterUp",
+    "browDown",
+    "eyeBlink",
+    "eyeWide",
+    "eyeSquint",
+    "noseSneer",
+)
+
+
+@dataclass(frozen=True)
+class Known:
+    """A rendered sequence: its pictures, and what each shows."""
+
+    name: str
+    identity: str
+    files: tuple[Path, ...]
+    camera: Camera
+    betas: Array64
+    expression: Array64
+    pose: Array64
+    points: Array64
+
+    def head(self, t: int) -> Array64:
+        """The head's whole rotation in a frame (3,)."""
+        turn: Array64 = (Rotation.from_rotvec(self.pose[t, :3]) * Rotation.from_rotvec(self.pose[t, 3:6])).as_rotvec()
+        return turn
+
+
+def read_known(dataset: Path, model: HeadModel, half: str) -> list[Known]:
+    """The sequences of one half of a dataset."""
+    known = []
+    for path in sorted(dataset.glob("metadata/*/*/*/metadata.json"), key=lambda path: path.parent.name):
+        data = json.loads(path.read_text(encoding="utf-8"))
+        number = int(data["identity"].rsplit("-", 1)[1])
+        if half != "all" and (number % 2 == 0) != (half == "tune"):
+            continue
+        parameters, n = data["parameters"], data["n_frames"]
+        share = np.arange(1, n + 1)[:, None] / n
+        expression, pose = share * np.array(parameters["expression"]), share * np.array(parameters["pose"])
+        assert model.landmarks is not None
+        points = model.landmarks.evaluate(model.vertices(parameters["betas"], expression, pose))
+        folder = dataset / "image" / "facial" / path.parent.relative_to(dataset / "metadata")
+        files = tuple(sorted(folder.glob("*.*")))
+        camera = Camera.from_json(data["camera"])
+        known.append(
+            Known(
+                path.parent.name,
+                f"{dataset.name} {data['identity']}",
+                files,
+                camera,
+                np.array(parameters["betas"]),
+                expression,
+                pose,
+                points,
+            )
+        )
+    return known
+
+
+def by_person(known: list[Known]) -> list[Footage]:
+    """All pictures of a person as one footage."""
+    files: dict[str, list[Path]] = {}
+    for one in known:
+        files.setdefault(one.identity, []).extend(one.files)
+    return [Footage(name, tuple(paths)) for name, paths in files.items()]
+
+
+def calibrate(known: list[Known], detector: FaceDetector, out: Path) -> None:
+    """Measure where the detector sees the landmarks, in the head frame, and how surely; both sides alike."""
+    slopes, errors, people = [], [], []
+    for one in known:
+        for t, file in enumerate(one.files):
+            found = detector(read_image(file))
+            if found is None:
+                continue
+            at = one.camera.to_camera(one.points[t])
+            focal = one.camera.K[0, 0]
+            scale = Observation(found.points, focal, one.camera.K[:2, 2]).scale
+            slope = np.zeros((68, 2, 3))
+            slope[:, 0, 0] = slope[:, 1, 1] = focal / at[:, 2]
+            slope[:, :, 2] = -focal * at[:, :2] / at[:, 2:] ** 2
+            slopes.append((slope * FLIP) @ Rotation.from_rotvec(one.head(t)).as_matrix() / scale)
+            people.append(one.identity)
+            errors.append((found.points - one.camera.project(one.points[t])[0]) / scale)
+    slope, error = np.array(slopes), np.array(errors)
+    mirror = list(MIRROR_LANDMARK)
+    # A mirrored picture of a mirrored face: x changes its sign in both.
+    slope_2 = slope[:, mirror] * np.array([[-1], [1]]) * np.array([-1, 1, 1])
+    error_2 = error[:, mirror] * np.array([-1, 1])
+    slope, error = np.concatenate([slope, slope_2]), np.concatenate([error, error_2])
+    offsets = np.zeros((68, 3))
+    ridge = 0.02 * len(slope) * np.diag([1.0, 1.0, 4.0])
+    for _ in range(10):  # robust: an error beyond 3% counts by its size
+        left = error - np.einsum("nlij,lj->nli", slope, offsets)
+        weight = np.minimum(1, 0.03 / np.maximum(np.linalg.norm(left, axis=2), 1e-9))
+        matrix = np.einsum("nl,nlij,nlik->ljk", weight, slope, slope) + ridge
+        offsets = np.linalg.solve(matrix, np.einsum("nl,nlij,nli->lj", weight, slope, error)[..., None])[..., 0]
+    left = np.clip(error - np.einsum("nlij,lj->nli", slope, offsets), -0.1, 0.1)
+    # What a person's pictures have in common, and the rest.
+    names = np.array(people + [f"mirrored {name}" for name in people])
+    own, rest = [], []
+    for name in sorted(set(names)):
+        theirs = left[names == name]
+        own.append(theirs.mean(axis=0))
+        rest.append((theirs - theirs.mean(axis=0)) * np.sqrt(len(theirs) / max(len(theirs) - 1, 1)))
+    deviations = np.sqrt((np.concatenate(rest) ** 2).mean(axis=(0, 2)))
+    bias = np.sqrt((np.array(own) ** 2).mean(axis=(0, 2)))
+    table = {
+        "offsets_mm": (1e3 * offsets).round(2).tolist(),
+        "deviations": deviations.round(4).tolist(),
+        "bias": bias.round(4).tolist(),
+    }
+    head = (
+        "# Where ffngen.fit.detect sees the open head's landmarks (x, y, z, millimetres, in the head frame), and the\n"
+        "# deviations of that, within a person's pictures and of the person, as shares of the inter-ocular distance.\n"
+        "# Written by tests/bench/fit.py --calibrate.\n"
+    )
+    out.write_text(head + yaml.safe_dump(table, default_flow_style=None, width=110), encoding="utf-8")
+
+
+def main_figures(known: list[Known], frames: dict[Path, FittedFrame], model: HeadModel) -> dict[str, Any]:
+    """Errors of the fitted faces against the true ones."""
+    index = {name: i for i, name in enumerate(model.expression_names)}
+    residual, true_error, true, fitted, head, gaze = [], [], [], [], [], []
+    assert model.landmarks is not None
+    for one in known:
+        for t, file in enumerate(one.files):
+            frame = frames.get(file)
+            if frame is None:
+                continue
+            parameters = frame.parameters
+            found = frame.found.points
+            residual.append(np.linalg.norm(frame.fitted - found, axis=1) / np.linalg.norm(found[36] - found[45]))
+            vertices = model.vertices(parameters.betas, parameters.expression[None], parameters.pose[None])[0]
+            assert parameters.camera is not None
+            here = parameters.camera.project(model.landmarks.evaluate(vertices + parameters.translation))[0]
+            there = one.camera.project(one.points[t])[0]
+            true_error.append(np.linalg.norm(here - there, axis=1) / np.linalg.norm(there[36] - there[45]))
+            true.append(one.expression[t])
+            fitted.append(parameters.expression)
+            turn = Rotation.from_rotvec(np.array(parameters.pose[:3])) * Rotation.from_rotvec(
+                np.array(parameters.pose[3:6])
+            )
+            head.append(np.degrees((turn.inv() * Rotation.from_rotvec(one.head(t))).magnitude()))
+            gaze.append([*_angles(np.array(parameters.pose[9:12])), *_angles(one.pose[t, 9:12])])
+    residuals, errors = np.array(residual), np.array(true_error)
+    figures: dict[str, Any] = {
+        "frames": len(residual),
+        "of": sum(len(one.files) for one in known),
+        "found_to_fitted_median_percent": 100 * float(np.median(residuals)),
+        "found_to_fitted_inner_median_percent": 100 * float(np.median(residuals[:, 17:])),
+        "true_to_fitted_median_percent": 100 * float(np.median(errors)),
+        "true_to_fitted_inner_median_percent": 100 * float(np.median(errors[:, 17:])),
+        "true_to_fitted_contour_median_percent": 100 * float(np.median(errors[:, :17])),
+        "head_degrees_median": float(np.median(head)),
+    }
+    gazes = np.array(gaze)
+    for axis, name in enumerate(("gaze_yaw", "gaze_pitch")):
+        figures[name + "_correlation"] = float(np.corrcoef(gazes[:, axis], gazes[:, 2 + axis])[0, 1])
+        figures[name + "_degrees_median"] = float(np.degrees(np.median(np.abs(gazes[:, axis] - gazes[:, 2 + axis]))))
+    a, b = np.array(true), np.array(fitted)
+    figures["actions"] = {}
+    height = [_brow_height(rows, index) for rows in (a, b)]
+    figures["brow_height_correlation"] = float(np.corrcoef(*height)[0, 1])
+    for name in ACTIONS:
+        columns = [index[side] for side in (name, name + "Left", name + "Right") if side in index]
+        x, y = a[:, columns].ravel(), b[:, columns].ravel()
+        figures["actions"][name] = {
+            "correlation": float(np.corrcoef(x, y)[0, 1]) if x.std() > 0 and y.std() > 0 else None,
+            "slope": float((x @ y) / max(x @ x, 1e-12)),
+            "active": int((x > 0.1).sum()),
+        }
+    return figures
+
+
+def _brow_height(rows: Array64, index: dict[str, int]) -> Array64:
+    """Raised less lowered brows, which landmarks tell better than which part is raised."""
+    up = sum(rows[:, index[name]] for name in ("browInnerUp", "browOuterUpLeft", "browOuterUpRight"))
+    height: Array64 = up - rows[:, index["browDownLeft"]] - rows[:, index["browDownRight"]]
+    return height
+
+
+def _angles(rotvec: Array64) -> tuple[float, float]:
+    x, y, z = Rotation.from_rotvec(rotvec).apply([0, 0, 1])
+    return float(np.arctan2(x, z)), float(-np.arcsin(y))
+
+
+def identity_figures(
+    known: list[Known], model: HeadModel, detector: FaceDetector, options: FitOptions
+) -> dict[str, Any]:
+    """The spread of the betas of pictures that are fitted one by one, and how like the true ones a person's are."""
+    truth = {one.identity: one.betas for one in known}
+    people = by_person(known)
+    single = [Footage(f"{one.identity} {file}", (file,)) for one in people for file in one.files]
+    betas = iter([frame.parameters.betas for frame in fit_images(single, model, detector, options).frames])
+    alone = [[next(betas) for _ in one.files] for one in people]
+    both = {
+        frame.parameters.identity: frame.parameters.betas
+        for frame in fit_images(people, model, detector, options).frames
+    }
+    together, true = [both[one.identity] for one in people], [truth[one.identity] for one in people]
+    within = np.sqrt(np.mean([np.var(rows, axis=0).sum() for rows in alone]))
+    between = np.sqrt(np.var([np.mean(rows, axis=0) for rows in alone], axis=0).sum())
+    shapes = np.array(together)
+    errors, spreads = [], []
+    basis = model.shape_basis.astype(np.float64)
+    face = np.unique(model.faces[model.regions["face"]])
+    mean = basis[face] @ np.mean(true, axis=0)
+    for betas, truth in zip(shapes, true, strict=True):
+        fitted, there = basis[face][:, :, : len(betas)] @ betas, basis[face] @ truth
+        errors.append(np.linalg.norm((fitted - fitted.mean(0)) - (there - there.mean(0)), axis=1).mean())
+        spreads.append(np.linalg.norm((mean - mean.mean(0)) - (there - there.mean(0)), axis=1).mean())
+    return {
+        "betas_spread_within_over_between": float(within / between),
+        "first_betas_correlation": [float(np.corrcoef(shapes[:, i], np.array(true)[:, i])[0, 1]) for i in range(6)],
+        "face_shape_error_mm": 1e3 * float(np.mean(errors)),
+        "face_shape_error_of_mean_face_mm": 1e3 * float(np.mean(spreads)),
+    }
+
+
+@click.command()
+@click.argument("datasets", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True))
+@click.option("--calibrate", "calibrating", is_flag=True)
+@click.option("--half", type=click.Choice(["tune", "report", "all"]), default="report")
+@click.option("--fov", type=float, default=30.0)
+@click.option("--identity/--no-identity", default=True)
+@click.option("--json", "as_json", is_flag=True)
+def main(datasets: tuple[Path, ...], calibrating: bool, half: str, fov: float, identity: bool, as_json: bool) -> None:
+    model, detector = load_head("open"), FaceDetector()
+    if calibrating:
+        out = Path(__file__).parents[2] / "assets" / "fit" / "open.yaml"
+        calibrate([one for path in datasets for one in read_known(path, model, "tune")], detector, out)
+        return
+    known = [one for path in datasets for one in read_known(path, model, half)]
+    options = FitOptions(field_of_view=fov)
+    start = time.perf_counter()
+    result = fit_images(by_person(known), model, detector, options)
+    seconds = time.perf_counter() - start
+    frames = {Path(frame.name): frame for frame in result.frames}
+    figures = main_figures(known, frames, model)
+    figures["seconds_per_frame"] = seconds / max(len(frames), 1)
+    if identity:
+        figures.update(identity_figures(known, model, detector, options))
+    print(json.dumps(figures, indent=None if as_json else 1))
+
+
+if __name__ == "__main__":
+    main()
