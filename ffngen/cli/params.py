@@ -12,6 +12,7 @@ from typing import Any
 import click
 import numpy as np
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from ffngen.atomic import write_atomic
@@ -20,7 +21,7 @@ from ffngen.errors import FfngenError
 from ffngen.head.load import load_head
 from ffngen.images import encode_png
 from ffngen.job import load_job
-from ffngen.params.labels import apply_labels, read_labels
+from ffngen.params.labels import WORD, apply_labels, read_labels
 from ffngen.params.parameter_set import ParameterSet
 from ffngen.params.people import give_to_people
 from ffngen.params.read import FORMATS, read_parameter_sets
@@ -64,7 +65,7 @@ def _out(path: Path) -> Path:
 
 def _read(source: Path, params_format: str | None, *, quiet: bool) -> list[ParameterSet]:
     console = Console(stderr=True, quiet=quiet or not Console(stderr=True).is_terminal)
-    with console.status(f"reading {source}"):
+    with console.status(f"reading {escape(str(source))}"):
         return read_parameter_sets(source, params_format)
 
 
@@ -135,6 +136,8 @@ def import_command(
     Emotions are the names of folders above (happy, sad, ...), or come from --labels or --emotion.
     """
     _out(out)
+    if emotion is not None and not WORD.fullmatch(emotion):
+        raise click.BadParameter(f"{emotion[:64]!r} is not a plain word", param_hint="--emotion")
     if labels is not None and emotion is not None:
         raise click.UsageError("give --labels or --emotion, not both")
     sets = _read(source, params_format, quiet=as_json)
@@ -248,8 +251,7 @@ def show_command(
 ) -> None:
     """List SOURCE's sets, and draw their heads with --thumbnails. Those shown are spread evenly."""
     sets = _read(source, params_format, quiet=as_json)
-    step = max(1, len(sets) // limit)
-    shown = sets[::step][:limit]
+    shown = [sets[i] for i in np.linspace(0, len(sets) - 1, min(limit, len(sets))).round().astype(int)]
     if thumbnails is not None:
         # Ray casting needs what the extra `render` brings; listing does not.
         from ffngen.dataset.thumbnails import thumbnail_sheet
@@ -270,7 +272,7 @@ def show_command(
         table.add_column(name, no_wrap=True)
     for one in shown:
         row = _row(one)
-        table.add_row(*(str(row[name]) if row[name] is not None else "" for name in row))
+        table.add_row(*(escape(str(row[name])) if row[name] is not None else "" for name in row))
     Console(width=None if Console().is_terminal else 160).print(table)
     _report(sets, None, as_json=False)
     if thumbnails is not None:

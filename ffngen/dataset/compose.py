@@ -22,7 +22,7 @@ from ffngen.dataset.source_view import source_background, tracked_camera
 from ffngen.geometry.camera import Camera
 from ffngen.motion.profile import MotionProfile
 from ffngen.motion.sequence import MotionSequence, make_sequence
-from ffngen.motion.steady import steadied
+from ffngen.motion.steady import holds_head_still, steadied
 from ffngen.motion.tracked import sample_times, tracked_sequence
 from ffngen.motion.vertices import sequence_vertices
 from ffngen.params.parameter_set import ParameterSet
@@ -128,7 +128,10 @@ def compose(context: JobContext, plan: SequencePlan) -> ComposedSequence:
 def _motion(context: JobContext, plan: SequencePlan) -> MotionSequence:
     job = context.job
     if job.motion == "tracked":
-        track = steadied(context.source.track(plan.parameters_index), context.model)
+        track = context.source.track(plan.parameters_index)
+        # A crop's camera, DECA's, jumps with the crop: before another camera, the head would jump with it.
+        if job.camera == "tracked" or holds_head_still(track):
+            track = steadied(track, context.model)
         return tracked_sequence(track, track_sampling(job), jaw_motion=job.jaw_motion)
     return make_sequence(
         context.source.parameters(plan.parameters_index),
@@ -144,7 +147,8 @@ def _motion_record(context: JobContext, plan: SequencePlan) -> dict[str, Any]:
     if job.motion == "tracked":
         track = context.source.track(plan.parameters_index)
         times = sample_times(track, track_sampling(job)).tolist()
-        return {"kind": "tracked", "track": track[0].track, "fps": job.fps or track[0].fps, "times": times}
+        fps = job.fps or (None if track[0].fps is None else track[0].fps / job.frame_step)
+        return {"kind": "tracked", "track": track[0].track, "fps": fps, "times": times}
     profile = MotionProfile(job.motion_profile, job.amplitude)
     return {"kind": "interpolate", "profile": profile.name, "amplitude": profile.reached}
 

@@ -53,10 +53,11 @@ def plan_sequences(job: Job, source: ParameterSource) -> list[SequencePlan]:
     """All sequences of a job: for each parameter set one of each length."""
     seen: Counter[str] = Counter()
     plans: list[SequencePlan] = []
+    tracks = Counter(source.identity(index) for index in range(len(source))) if job.motion == "tracked" else Counter()
     for index in range(len(source)):
         identity = source.identity(index)
         if job.motion == "tracked":
-            plans.append(_plan_track(job, source, index, len(plans)))
+            plans.append(_plan_track(job, source, index, len(plans), alone=tracks[identity] == 1))
             continue
         # Which of this identity's sets it is; part of the name, as several may share an identity.
         number = seen[identity]
@@ -71,13 +72,14 @@ def plan_sequences(job: Job, source: ParameterSource) -> list[SequencePlan]:
     return plans
 
 
-def _plan_track(job: Job, source: ParameterSource, index: int, number: int) -> SequencePlan:
+def _plan_track(job: Job, source: ParameterSource, index: int, number: int, *, alone: bool) -> SequencePlan:
     """One sequence of a video; its name says which video, and which step."""
     track = source.track(index)
     times = sample_times(track, track_sampling(job))
     identity, video = source.identity(index), track[0].track or ""
     # A recording is often its own person's only one, and named as the person is.
-    whole = identity if PurePath(video).stem == PurePath(identity).name else f"{identity}/{video}"
+    named_alike = PurePath(video).stem == PurePath(identity).name
+    whole = identity if alone and named_alike else f"{identity}/{video}"
     name = f"{folder_name(whole)}_s{job.frame_step}"
     key = SequenceKey(job.splits.of(identity), source.emotion(index), name)
     layout = SequenceLayout(key, len(times), False, ImageFormat(job.image_format), FlowFormat(job.flow_format))

@@ -20,7 +20,15 @@ from numpy.typing import NDArray
 
 from ffngen.atomic import sha256_file
 from ffngen.dataset.arrays import SequenceVertices, read_mask, read_vertices
-from ffngen.dataset.layout import MANIFEST_FILE, Output, Record, SequenceKey, complete_sequences, require_dataset
+from ffngen.dataset.layout import (
+    MANIFEST_FILE,
+    Output,
+    Record,
+    SequenceKey,
+    complete_sequences,
+    metadata_folder,
+    require_dataset,
+)
 from ffngen.dataset.manifest import read_manifest
 from ffngen.dataset.metadata import SequenceMetadata, read_sequence
 from ffngen.flow.exr import read_depth_exr
@@ -129,11 +137,14 @@ class FlowDataset:
                 yield key, len(read_sequence(self.root, key).layout.pair_frames)
 
     def digest(self) -> str:
-        """SHA-256 of the manifest, which holds what each sequence is; of their names where there is none."""
+        """SHA-256 of the manifest, which holds what each sequence is; of their metadata where there is none."""
         manifest = self.root / MANIFEST_FILE
         if manifest.is_file():
             return sha256_file(manifest)
-        return hashlib.sha256("\n".join(str(key) for key in self.sequences).encode()).hexdigest()
+        state = hashlib.sha256()
+        for key in self.sequences:
+            state.update(f"{key} {sha256_file(self.root / metadata_folder(key) / Record.METADATA.value)}\n".encode())
+        return state.hexdigest()
 
     def metadata(self, key: SequenceKey) -> SequenceMetadata:
         """One sequence's metadata; raises :class:`DatasetError` when it is damaged."""

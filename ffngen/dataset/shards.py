@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import tarfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
@@ -93,6 +94,9 @@ class ShardRow:
     bytes: int
     width: int
     height: int
+
+
+SHARD_NAME = re.compile(rf"(?:{'|'.join(SPLITS)})-[0-9]{{6,}}\.tar")
 
 
 def shard_name(split: str, number: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -71,10 +72,20 @@ def source_picture(folder: Path, parameters: ParameterSet) -> Path:
     :raises InputFileError: none of that name is there, or several are.
     """
     wanted = Path(parameters.image or parameters.identity)
-    files = image_files(folder, "source_images")
-    found = [path for path in files if path.name == wanted.name]
-    found = found or [path for path in files if path.stem in (wanted.name, wanted.stem)]
+    by_name, by_stem = _pictures(folder)
+    found = by_name.get(wanted.name) or by_stem.get(wanted.name) or by_stem.get(wanted.stem) or []
     if len(found) != 1:
         what = f"there {'are several pictures' if found else 'is no picture'} named {wanted.name[:80]}"
         raise InputFileError(what, where=folder, mend="name each picture as the tracker's frame is named")
     return found[0]
+
+
+@lru_cache(maxsize=4)
+def _pictures(folder: Path) -> tuple[dict[str, list[Path]], dict[str, list[Path]]]:
+    """A folder's pictures by name and by name without the suffix; the folder is listed once."""
+    by_name: dict[str, list[Path]] = {}
+    by_stem: dict[str, list[Path]] = {}
+    for path in image_files(folder, "source_images"):
+        by_name.setdefault(path.name, []).append(path)
+        by_stem.setdefault(path.stem, []).append(path)
+    return by_name, by_stem

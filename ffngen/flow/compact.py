@@ -1,4 +1,4 @@
-"""Compact flow files, ``.cflo``: a twenty-fifth of ``.flo``'s bytes on rendered faces, right to a 4096th of a pixel.
+"""Compact flow files, ``.cflo``: a twentieth of ``.flo``'s bytes on rendered faces, right to a 4096th of a pixel.
 
 Values are rounded to multiples of 1/2048 px, so that no error exceeds 0.00025 px, which is about what the renderer's
 own flow is off by. What is kept of each is its difference from what a plane through its left, upper, and upper left
@@ -44,8 +44,8 @@ _HEADER = struct.Struct("<4sBBHII")
 _BAND = struct.Struct("<II")
 _ROWS = 64
 _LEVEL = 9
-#: Pixels: beyond it, steps would not fit into 31 bits.
-_LARGEST = float(1 << (30 - STEP_BITS))
+#: Pixels, the longest motion: beyond it, steps would not fit into 31 bits.
+LONGEST = float(1 << (30 - STEP_BITS))
 _MAX_BYTES = 10 * MAX_PIXELS
 
 
@@ -57,8 +57,8 @@ def encode_compact(flow: NDArray[Any], valid: NDArray[Any] | None = None) -> byt
     flow = checked_flow(flow, valid)
     there = known(flow)
     flow[~there] = 0
-    if np.abs(flow).max() > _LARGEST:
-        raise ValueError(f"a motion of more than {_LARGEST:.0f} pixels")
+    if np.abs(flow).max() > LONGEST:
+        raise ValueError(f"a motion of more than {LONGEST:.0f} pixels")
     steps = np.rint(flow * np.float32(1 << STEP_BITS)).astype(np.int32)
     codec = pa.Codec("zstd", compression_level=_LEVEL)
     raw = [_encode_band(steps[y : y + _ROWS], there[y : y + _ROWS]) for y in range(0, len(flow), _ROWS)]

@@ -34,6 +34,7 @@ class FaceFrames:
     :param translation: (T, 3) float64, metres.
     :param eyelids: (T, 2) float64.
     :param dynamic_offset: (T, V, 3) float32, metres, or None.
+    :param eyelid_turn: (T, 3) float64, radians, axis-angle: how the eyelids' displacement is turned; None for not.
     """
 
     expression: Array64
@@ -41,9 +42,11 @@ class FaceFrames:
     translation: Array64
     eyelids: Array64
     dynamic_offset: NDArray[np.float32] | None = None
+    eyelid_turn: Array64 | None = None
 
     def __post_init__(self) -> None:
-        for array in (self.expression, self.pose, self.translation, self.eyelids, self.dynamic_offset):
+        arrays = (self.expression, self.pose, self.translation, self.eyelids, self.dynamic_offset, self.eyelid_turn)
+        for array in arrays:
             if array is not None:
                 array.setflags(write=False)
 
@@ -134,5 +137,6 @@ def sequence_of(
         translation=facial.translation[1:].copy(),
         eyelids=facial.eyelids[:-1].copy(),
         dynamic_offset=None if facial.dynamic_offset is None else facial.dynamic_offset[:-1],
+        eyelid_turn=None if facial.eyelid_turn is None else facial.eyelid_turn[1:].copy(),
     )
     return MotionSequence(betas, static_offset, facial, head, frame_numbers)

@@ -19,7 +19,8 @@ def steadied(track: Sequence[ParameterSet], model: HeadModel) -> list[ParameterS
 
     The head takes over what the camera did: vertices v become M v, where M maps the frame's own world to the first
     camera's. As the model turns about its root joint J, with a rotation R and a translation t, that is the rotation
-    M R and the translation M (J + t) - J. Trackers that hold the head still and move the camera (metrical-tracker)
+    M R and the translation M (J + t) - J. Eyelids are added in the world's axes, so
+    that they are turned by M as well. Trackers that hold the head still and move the camera (metrical-tracker)
     have all of the head's motion there.
 
     :param track: frames of one video, by rising number; as they are where a frame has no camera.
@@ -42,8 +43,19 @@ def steadied(track: Sequence[ParameterSet], model: HeadModel) -> list[ParameterS
         pose = one.pose.copy()
         pose[:3] = (Rotation.from_matrix(M[:3, :3]) * Rotation.from_rotvec(pose[:3])).as_rotvec()
         translation = M[:3, :3] @ (root + one.translation) + M[:3, 3] - root
-        frames.append(replace(one, pose=pose, translation=translation, camera=first))
+        turn = (Rotation.from_matrix(M[:3, :3]) * Rotation.from_rotvec(one.eyelid_turn.copy())).as_rotvec()
+        frames.append(replace(one, pose=pose, translation=translation, eyelid_turn=turn, camera=first))
     return frames
+
+
+def holds_head_still(track: Sequence[ParameterSet]) -> bool:
+    """Whether a tracker has all of a head's motion in its cameras: the head neither turns nor moves, they do."""
+    first = track[0]
+    still = all(
+        np.array_equal(one.pose[:3], first.pose[:3]) and np.array_equal(one.translation, first.translation)
+        for one in track
+    )
+    return still and any(one.camera != first.camera for one in track)
 
 
 def require_one_lens(track: Sequence[ParameterSet]) -> Camera:

@@ -12,7 +12,7 @@ from scipy.spatial.transform import Rotation, Slerp
 
 from ffngen.errors import InputFileError, JobError
 from ffngen.motion.sequence import FaceFrames, JawMotion, MotionSequence, sequence_of
-from ffngen.params.parameter_set import JOINTS, ParameterSet
+from ffngen.params.parameter_set import ParameterSet
 
 #: Frames of a sequence; their numbers have four digits.
 MAX_FRAMES = 9999
@@ -92,7 +92,8 @@ def tracked_sequence(
         mixed: Array64 = values[before] + weight * (values[after] - values[before])
         return mixed
 
-    pose = _poses(np.stack([one.pose for one in track]), numbers, times)
+    pose = _turned(np.stack([one.pose for one in track]), numbers, times)
+    turn = np.stack([one.eyelid_turn for one in track])
     tracked = np.stack([track[i].pose for i in before])
     pose[exact] = tracked[exact]
     facial = FaceFrames(
@@ -101,6 +102,7 @@ def tracked_sequence(
         translation=between(np.stack([one.translation for one in track])),
         eyelids=between(np.stack([one.eyelids for one in track])),
         dynamic_offset=_offsets(track, before, after, share),
+        eyelid_turn=_turned(turn, numbers, times) if turn.any() else None,
     )
     betas = np.mean([one.betas for one in track], axis=0)
     return sequence_of(betas, track[0].static_offset, facial, tuple(range(1, len(times) + 1)), jaw_motion)
@@ -111,10 +113,11 @@ def _number(frame: ParameterSet) -> int:
     return frame.frame
 
 
-def _poses(poses: Array64, numbers: Array64, times: Array64) -> Array64:
-    """(T, 15) at ``times``, each joint on the shortest way."""
+def _turned(vectors: Array64, numbers: Array64, times: Array64) -> Array64:
+    """Axis-angle triples (N, 3 J) at ``times``, each on the shortest way: (T, 3 J)."""
     joints = [
-        Slerp(numbers, Rotation.from_rotvec(poses[:, 3 * j : 3 * j + 3]))(times).as_rotvec() for j in range(len(JOINTS))
+        Slerp(numbers, Rotation.from_rotvec(vectors[:, j : j + 3]))(times).as_rotvec()
+        for j in range(0, vectors.shape[1], 3)
     ]
     result: Array64 = np.concatenate(joints, axis=1)
     return result

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
 
 from ffngen.head.model import HeadModel
 from ffngen.head.stages import ShapedHead
@@ -24,7 +25,11 @@ def _vertices(shaped: ShapedHead, frames: FaceFrames) -> NDArray[np.float32]:
     lids = shaped.model.eyelids
     if lids is not None and frames.eyelids.any():
         # After skinning, in the world's axes, as the trackers that have them add them (SMIRK, metrical-tracker).
-        vertices = vertices + np.tensordot(frames.eyelids, lids, axes=1).astype(np.float32)
+        closed = np.tensordot(frames.eyelids, lids, axes=1)
+        if frames.eyelid_turn is not None:
+            turns = Rotation.from_rotvec(frames.eyelid_turn.copy()).as_matrix()
+            closed = np.einsum("tij,tvj->tvi", turns, closed)
+        vertices = vertices + closed.astype(np.float32)
     if frames.translation.any():
         vertices = (vertices + frames.translation[:, None]).astype(np.float32)
     return vertices

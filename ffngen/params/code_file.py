@@ -69,7 +69,7 @@ def _code_file(content: dict[Any, Any], names: Collection[str], path: Path) -> C
         if value is not None:
             try:
                 arrays[name] = _array(value)
-            except ValueError as error:
+            except (ValueError, OverflowError) as error:
                 raise InputFileError(f"{name!r} is {str(error)[:100]}", where=path) from error
     return CodeFile(frozenset(key for key in content if type(key) is str), arrays)
 

@@ -9,8 +9,9 @@ rotation, neck_pose, jaw_pose (3), eyes_pose (6), translation (3), expr (100) fo
 static_offset and dynamic_offset (5023 vertices, or 5143 with teeth). Offsets are added to the shaped face before its
 joints are found, the translation after it is posed (``vhap/model/flame.py``).
 
-Of several cameras that saw a timestep the one of the smallest ``camera_index`` is taken, then of the first
-``camera_id`` in the order of text, then the first in the file.
+Of several cameras one is taken for the whole sequence: of those that saw all its timesteps the one of the smallest
+``camera_index``, then of the first ``camera_id`` in the order of text. Where none saw all, the sets have no camera, as
+two cameras' views would differ by what is no motion of the head's.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ def read_gaussian_avatars(path: Path) -> list[ParameterSet]:
         face has, or cameras that are none.
     """
     base = path if path.is_dir() else path.parent
-    views: dict[Path, _View] = {}
+    views: dict[Path, dict[_Order, _View]] = {}
     alone: list[Path] = []
     tracked: list[Path] = []
     for folder, files in sorted(find_files(path, _is_wanted)):
@@ -68,7 +69,8 @@ def read_gaussian_avatars(path: Path) -> list[ParameterSet]:
             alone += [file for file in files if _TIMESTEP.fullmatch(file.name)]
         tracked += _latest(file for file in files if _TRACKED.fullmatch(file.name))
     seen = {file.resolve() for file in views}
-    files_and_views = [*views.items(), *((file, None) for file in alone if file.resolve() not in seen)]
+    chosen = _one_camera_each(views)
+    files_and_views = [*chosen.items(), *((file, None) for file in alone if file.resolve() not in seen)]
     sets: list[ParameterSet] = []
     previous: NDArray[np.float32] | None = None
     for file, view in sorted(files_and_views, key=lambda item: (item[0].parent, _number(item[0]))):
@@ -90,20 +92,31 @@ def has_ambiguous_cameras(path: Path) -> Path | None:
     return None
 
 
-class _View:
-    """A timestep's camera and picture, by the order of cameras."""
+#: A camera's place among all: its index, then its name.
+_Order = tuple[int, str]
 
-    def __init__(self, order: tuple[Any, ...], camera: Camera, image: Path | None) -> None:
-        self.order = order
+
+class _View:
+    """A timestep's camera and picture."""
+
+    def __init__(self, camera: Camera, image: Path | None) -> None:
         self.camera = camera
         self.image = image
+
+
+def _one_camera_each(views: Mapping[Path, Mapping[_Order, _View]]) -> dict[Path, _View | None]:
+    """For each timestep the view of the first camera that saw all of its sequence, or None."""
+    common: dict[Path, set[_Order]] = {}
+    for file, seen_by in views.items():
+        common[file.parent] = common.get(file.parent, set(seen_by)) & seen_by.keys()
+    return {file: seen_by[min(common[file.parent])] if common[file.parent] else None for file, seen_by in views.items()}
 
 
 def _is_wanted(name: str) -> bool:
     return is_transforms(name) or _TIMESTEP.fullmatch(name) is not None or _TRACKED.fullmatch(name) is not None
 
 
-def _add_views(views: dict[Path, _View], file: Path, base: Path) -> None:
+def _add_views(views: dict[Path, dict[_Order, _View]], file: Path, base: Path) -> None:
     folder = file.parent
     frames = read_frames(file)
     if not any("flame_param_path" in frame or "timestep_index" in frame for frame in frames):
@@ -117,10 +130,10 @@ def _add_views(views: dict[Path, _View], file: Path, base: Path) -> None:
         params = _params_file(folder, name, base, file)
         camera_index = number_of(frame, "camera_index")
         order = (1 << 30 if camera_index is None else camera_index, str(frame.get("camera_id", ""))[:100])
-        known = views.get(params)
-        if known is None or order < known.order:
+        seen_by = views.setdefault(params, {})
+        if order not in seen_by:
             image = file_inside(folder, frame.get("file_path"), base)
-            views[params] = _View(order, camera_of(frame, file, opengl=True), image)
+            seen_by[order] = _View(camera_of(frame, file, opengl=True), image)
 
 
 def _params_file(folder: Path, name: object, base: Path, file: Path) -> Path:

@@ -10,9 +10,9 @@ from typing import Any, NoReturn
 from ffngen.errors import InputFileError
 
 #: Characters; one item, such as a frame of a tracker, is not longer.
-MAX_ITEM = 1 << 26
+MAX_ITEM = 1 << 20
 
-_CHUNK = 1 << 20
+_CHUNK = 1 << 18
 _SPACE = " \t\r\n"
 
 

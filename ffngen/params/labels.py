@@ -17,7 +17,7 @@ from ffngen.params.parameter_set import ParameterSet
 _MAX_BYTES = 1 << 30
 _NAME_COLUMNS = ("name", "image", "file", "filename", "subdirectory_filepath", "identity")
 _LABEL_COLUMNS = ("emotion", "expression", "label", "class")
-_WORD = re.compile(r"[A-Za-z0-9_-]{1,64}")
+WORD = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 def read_labels(path: Path) -> dict[str, str]:
@@ -57,7 +57,7 @@ def _column(heading: Sequence[str], known: Sequence[str], path: Path) -> int:
 def _emotion(text: str, row: int, path: Path) -> str:
     if text.isascii() and text.isdigit() and len(text) < 4 and int(text) < len(EMOTIONS):
         return EMOTIONS[int(text)]
-    if not _WORD.fullmatch(text) or text.isdigit():
+    if not WORD.fullmatch(text) or text.isdigit():
         what = f"row {row}: {text[:40]!r} is no emotion"
         raise InputFileError(what, where=path, mend=f"use a word, or a number 0 to {len(EMOTIONS) - 1}")
     return text.lower()
@@ -66,27 +66,44 @@ def _emotion(text: str, row: int, path: Path) -> str:
 def apply_labels(sets: Sequence[ParameterSet], labels: Mapping[str, str]) -> tuple[list[ParameterSet], int]:
     """The sets with the labels that name them, and how many no label names.
 
-    A label names a set by its picture's path or file name, by its identity, or by the last part of its source, each
-    with or without a suffix.
+    A label names a set by its picture's path, by its identity, or by its source, with or without a suffix, and from
+    any folder on; or by the file's name alone, where all labels of that name agree.
     """
-    by_name = dict(labels)
+    exact: dict[str, str] = {}
+    short: dict[str, set[str]] = {}
     for name, emotion in labels.items():
         path = PurePath(name)
-        for short in (path.name, path.stem, str(path.with_suffix("")) if path.name else name):
-            by_name.setdefault(short, emotion)
+        exact[path.as_posix()] = emotion
+        exact.setdefault(_without_suffix(path).as_posix(), emotion)
+        for part in {path.name, path.stem}:
+            short.setdefault(part, set()).add(emotion)
     result, unnamed = [], 0
     for one in sets:
-        found = next((by_name[name] for name in _names(one) if name in by_name), None)
+        found = next((label for path in _paths(one) if (label := _label(path, exact, short)) is not None), None)
         unnamed += found is None
         result.append(one if found is None else replace(one, emotion=found))
     return result, unnamed
 
 
-def _names(one: ParameterSet) -> list[str]:
-    names = []
-    for text in (one.image, one.identity, one.source):
-        if text:
-            path = PurePath(text)
-            # EMOCA writes the picture NAME.jpg's codes into NAME00.
-            names += [text, path.name, path.stem, path.name.removesuffix("00")]
-    return names
+def _label(path: PurePath, exact: Mapping[str, str], short: Mapping[str, set[str]]) -> str | None:
+    for start in range(len(path.parts)):
+        tail = PurePath(*path.parts[start:])
+        for name in (tail, _without_suffix(tail)):
+            if name.as_posix() in exact:
+                return exact[name.as_posix()]
+    for part in (path.name, path.stem):
+        if len(short.get(part, ())) == 1:
+            return next(iter(short[part]))
+    return None
+
+
+def _without_suffix(path: PurePath) -> PurePath:
+    return path.with_suffix("") if path.name else path
+
+
+def _paths(one: ParameterSet) -> list[PurePath]:
+    paths = [PurePath(text) for text in (one.image, one.identity, one.source) if text]
+    # EMOCA writes the codes of the picture NAME.jpg into the folder NAME00, and says nothing of the picture.
+    if one.image is None and one.track is None and (len(one.betas), len(one.expression)) == (100, 50):
+        return [path.with_name(path.name[:-2]) if re.fullmatch(r".+00", path.name) else path for path in paths]
+    return paths

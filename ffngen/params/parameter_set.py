@@ -30,6 +30,8 @@ class ParameterSet:
     :param source: where the set came from, for the record (a path, or the sampler and its seed).
     :param translation: (3,) float64, metres, added to the posed vertices.
     :param eyelids: (2,) float64, how far the left and the right lid are closed by the trackers' eyelid blendshapes.
+    :param eyelid_turn: (3,) float64, radians, axis-angle: how the eyelids' displacement is turned, where the head has
+        taken over a camera's motion.
     :param static_offset: (V, 3) float32, metres, added to the identity's neutral face, or None. Sets of one person
         share one array.
     :param dynamic_offset: (V, 3) float32, metres, added to this frame's face before it is posed, or None.
@@ -49,6 +51,7 @@ class ParameterSet:
     source: str
     translation: NDArray[np.float64] = field(default_factory=lambda: np.zeros(3))
     eyelids: NDArray[np.float64] = field(default_factory=lambda: np.zeros(2))
+    eyelid_turn: NDArray[np.float64] = field(default_factory=lambda: np.zeros(3))
     static_offset: NDArray[np.float32] | None = None
     dynamic_offset: NDArray[np.float32] | None = None
     camera: Camera | None = None
@@ -58,7 +61,7 @@ class ParameterSet:
     image: str | None = None
 
     def __post_init__(self) -> None:
-        for name in ("betas", "expression", "pose", "translation", "eyelids"):
+        for name in ("betas", "expression", "pose", "translation", "eyelids", "eyelid_turn"):
             value = np.array(getattr(self, name), dtype=np.float64)
             if value.ndim != 1:
                 raise HeadModelError(f"{name} must be one vector, not of shape {value.shape}", where=self.source)
@@ -70,7 +73,7 @@ class ParameterSet:
                 if offset.ndim != 2 or offset.shape[1] != 3:
                     raise HeadModelError(f"{name} must be (V, 3), not {offset.shape}", where=self.source)
                 self._keep(name, offset)
-        for name, size in (("pose", 15), ("translation", 3), ("eyelids", 2)):
+        for name, size in (("pose", 15), ("translation", 3), ("eyelids", 2), ("eyelid_turn", 3)):
             if len(getattr(self, name)) != size:
                 what = f"{name} must hold {size} numbers, not {len(getattr(self, name))}"
                 raise HeadModelError(what, where=self.source)

@@ -33,6 +33,7 @@ class ParameterFormat:
     :param must_be_named: it cannot be told from another format by its content, so that it is never tried unasked.
     :param refuse_unnamed: raises where some content of this format cannot be told from another's; called before
         ``read`` when no format is named.
+    :param known_by_suffix: its files are found without opening others, so that they are looked for beside any format.
     """
 
     name: str
@@ -40,6 +41,7 @@ class ParameterFormat:
     read: Reader
     must_be_named: bool = False
     refuse_unnamed: Callable[[Path], None] | None = None
+    known_by_suffix: bool = False
 
 
 def _refuse_unknown_cameras(path: Path) -> None:
@@ -64,11 +66,16 @@ FORMATS: tuple[ParameterFormat, ...] = (
     ),
     ParameterFormat("insta", "INSTA datasets (transforms.json, flame, checkpoint)", read_insta, must_be_named=True),
     ParameterFormat(
-        "metrical-tracker", "metrical-tracker's or Pixel3DMM's checkpoint/00001.frame", read_metrical_tracker
+        "metrical-tracker",
+        "metrical-tracker's or Pixel3DMM's checkpoint/00001.frame",
+        read_metrical_tracker,
+        known_by_suffix=True,
     ),
     ParameterFormat("mica", "MICA folders (identity.npy)", read_mica),
-    ParameterFormat("livelink", "a Live Link Face recording (.csv)", read_livelink),
-    ParameterFormat("mediapipe", "results of MediaPipe's Face Landmarker (.json, .jsonl)", read_mediapipe),
+    ParameterFormat("livelink", "a Live Link Face recording (.csv)", read_livelink, known_by_suffix=True),
+    ParameterFormat(
+        "mediapipe", "results of MediaPipe's Face Landmarker (.json, .jsonl)", read_mediapipe, known_by_suffix=True
+    ),
     # These open every file that may hold a dict of arrays.
     ParameterFormat("smirk", "SMIRK's codes in .npz, .npy, .pkl, .pt or .mat", read_smirk),
     ParameterFormat("deca", "DECA's codes in .npz, .npy, .pkl, .pt or .mat", read_deca),
@@ -100,11 +107,25 @@ def read_parameter_sets(path: str | Path, params_format: str | None = None) -> l
                 known.refuse_unnamed(path)
             sets = known.read(path)
             if sets:
+                if params_format is None:
+                    _refuse_mixture(path, known)
                 return sets
     if params_format is not None:
         (looks,) = (known.looks for known in FORMATS if known.name == params_format)
         raise InputFileError(f"holds no parameters of the format {params_format}", where=path, mend=f"give {looks}")
     raise InputFileError("holds no parameters that are known", where=path, mend=f"give {_supported()}")
+
+
+def _refuse_mixture(path: Path, found: ParameterFormat) -> None:
+    """Of a folder with recordings beside other trackers' files, one kind would be left out without a word."""
+    if not path.is_dir():
+        return
+    for other in FORMATS[FORMATS.index(found) + 1 :]:
+        if other.known_by_suffix and other.read(path):
+            mend = f"name one with --params-format {found.name} or {other.name}, or give folders of their own"
+            raise InputFileError(
+                f"holds parameters of two formats, {found.name} and {other.name}", where=path, mend=mend
+            )
 
 
 def _supported() -> str:

@@ -11,15 +11,18 @@ from ffngen.seeds import derive_generator
 def select_per_class(sets: Sequence[ParameterSet], per_class: int, seed: int = 0) -> list[ParameterSet]:
     """At most so many of each emotion, drawn at random; the order of the sets is kept.
 
-    A video counts as one and is kept whole. A class that has fewer is kept whole. What is drawn from one class does
-    not depend on the others.
+    A video counts as one, of its first frame's emotion, and is kept whole. A class that has fewer is kept whole. What
+    is drawn from one class does not depend on the others.
 
     :param per_class: photos and videos of each emotion.
     """
-    units: dict[str, dict[tuple[str, str], list[int]]] = {}
+    members_of: dict[tuple[str, str], list[int]] = {}
     for i, one in enumerate(sets):
         unit = (one.identity, one.track) if one.track is not None else ("", str(i))
-        units.setdefault(one.emotion, {}).setdefault(unit, []).append(i)
+        members_of.setdefault(unit, []).append(i)
+    units: dict[str, dict[tuple[str, str], list[int]]] = {}
+    for unit, indices in members_of.items():
+        units.setdefault(sets[indices[0]].emotion, {})[unit] = indices
     chosen: list[int] = []
     for emotion, members in units.items():
         groups = list(members.values())

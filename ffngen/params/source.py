@@ -127,20 +127,30 @@ class GivenSource:
 class TrackedSource:
     """The videos of a tracker's files: each is one motion.
 
+    :param frame_range: the numbers of the first and the last frame that are taken.
     :raises InputFileError: no set is a frame of a video, or two have one number.
     """
 
-    def __init__(self, sets: Sequence[ParameterSet], model: HeadModel, emotions: Sequence[str] | None) -> None:
+    def __init__(
+        self,
+        sets: Sequence[ParameterSet],
+        model: HeadModel,
+        emotions: Sequence[str] | None,
+        frame_range: tuple[int | None, int | None] = (None, None),
+    ) -> None:
         tracks: dict[tuple[str, str], list[ParameterSet]] = {}
         for one in sets:
             check_fits(one, model)
-            if one.track is not None and (emotions is None or one.emotion in emotions):
+            if one.track is not None:
                 tracks.setdefault((one.identity, one.track), []).append(one)
         if sets and not tracks:
             what = "holds no frames of a video, but single pictures"
             raise InputFileError(what, where=sets[0].source, mend="leave --motion tracked away")
-        self._tracks = [sorted(tracks[key], key=_frame_number) for key in sorted(tracks)]
-        for track in self._tracks:
+        whole = [sorted(tracks[key], key=_frame_number) for key in sorted(tracks)]
+        whole = [track for track in whole if emotions is None or track[0].emotion in emotions]
+        # Where a range leaves none of a video, sampling it says so.
+        self._tracks = [_within(track, frame_range) or track for track in whole]
+        for track in whole:
             for one, other in pairwise(track):
                 if one.frame == other.frame:
                     what = f"frame {one.frame} of {one.track} is there twice"
@@ -166,6 +176,15 @@ class TrackedSource:
         return self._tracks[index]
 
 
+def _within(track: Sequence[ParameterSet], frame_range: tuple[int | None, int | None]) -> list[ParameterSet]:
+    first, last = frame_range
+    return [
+        one
+        for one in track
+        if (first is None or _frame_number(one) >= first) and (last is None or _frame_number(one) <= last)
+    ]
+
+
 def _frame_number(one: ParameterSet) -> int:
     return one.frame if one.frame is not None else -1
 
@@ -178,8 +197,12 @@ def parameter_source(job: Job, model: HeadModel) -> ParameterSource:
     """
     if job.params == "sample":
         return SampledSource(job, model)
-    kind = TrackedSource if job.motion == "tracked" else GivenSource
-    source = kind(read_parameter_sets(Path(job.params), job.params_format), model, job.emotions)
+    sets = read_parameter_sets(Path(job.params), job.params_format)
+    source: TrackedSource | GivenSource
+    if job.motion == "tracked":
+        source = TrackedSource(sets, model, job.emotions, job.frame_range)
+    else:
+        source = GivenSource(sets, model, job.emotions)
     if len(source) == 0:
         raise InputFileError(
             f"holds no parameter set of the emotions {', '.join(job.emotions or ())}",

@@ -16,10 +16,9 @@ metres, each array once.
 from __future__ import annotations
 
 import hashlib
-import os
 import re
-import shutil
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from io import BytesIO
 from itertools import pairwise
@@ -28,6 +27,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -54,15 +54,18 @@ _SCHEMA = pa.schema(
         ("dynamic_offset", pa.string()),
     ]
 )
-_BATCH = 4096
+_BATCH = 1024
 #: More sets than anybody tracks, and what they would take; a small file may claim more.
 _MAX_ROWS = 5_000_000
 _MAX_BYTES = 32 << 30
 _MAX_GROUP_BYTES = 1 << 30
 _MAX_OFFSETS_BYTES = 4 << 30
+#: Characters of a name or path.
+_MAX_TEXT = 4096
 #: Coefficients of one kind; FLAME has 300.
 _MAX_WIDTH = 1000
 _KEY = "offsets"
+_OFFSETS_NAME = re.compile(r"[0-9a-f]{16}\.npz")
 _MEND = "write it again with ffngen params import"
 
 
@@ -72,8 +75,7 @@ def write_parameter_sets(path: Path, sets: Sequence[ParameterSet]) -> None:
     :raises FfngenError: it cannot be written.
     """
     offsets = _Offsets(path)
-    with_offsets = any(one.static_offset is not None or one.dynamic_offset is not None for one in sets)
-    references = offsets.write(sets) if with_offsets else [(None, None)] * len(sets)
+    references = offsets.write(sets)
 
     def write(temporary: Path) -> None:
         with pq.ParquetWriter(temporary, _SCHEMA, compression="zstd") as writer:
@@ -82,8 +84,7 @@ def write_parameter_sets(path: Path, sets: Sequence[ParameterSet]) -> None:
                 writer.write_table(_encode(sets[part], references[part]), row_group_size=_BATCH)
 
     write_atomic(path, write)
-    if not with_offsets and offsets.folder.is_dir():
-        shutil.rmtree(offsets.folder)
+    offsets.keep_only(references)
 
 
 def _encode(sets: Sequence[ParameterSet], references: Sequence[tuple[str | None, str | None]]) -> pa.Table:
@@ -152,6 +153,10 @@ def _rows(batch: pa.RecordBatch) -> Iterator[dict[str, Any]]:
     for name in batch.schema.names:
         column = batch.column(name)
         if column.type != _NUMBERS:
+            if pa.types.is_string(column.type):
+                lengths = pa.compute.max(pa.compute.binary_length(column)).as_py()
+                if (lengths or 0) > _MAX_TEXT:
+                    raise ValueError(f"{name} holds a long text")
             columns[name] = column.to_pylist()
             continue
         if column.null_count or column.flatten().null_count:
@@ -202,38 +207,47 @@ class _Offsets:
         return self.table.with_name(f"{self.table.stem}.offsets")
 
     def write(self, sets: Sequence[ParameterSet]) -> list[tuple[str | None, str | None]]:
-        """Put all offsets into files, and return each set's references to its own."""
-        files: dict[str, list[NDArray[np.float32]]] = {}
-        places: dict[int, str] = {}
+        """Put all offsets into files named by their content, and return each set's references to its own."""
+        videos: dict[str, list[NDArray[np.float32]]] = {}
+        places: dict[int, tuple[str, int]] = {}
+        for one in sets:
+            for array in (one.static_offset, one.dynamic_offset):
+                # Frames share one array object for what they share.
+                if array is not None and id(array) not in places:
+                    video = f"{one.identity}/{one.track}/{len(array)}"
+                    places[id(array)] = video, len(videos.setdefault(video, []))
+                    videos[video].append(array)
+        if not videos:
+            return [(None, None)] * len(sets)
+        if self.folder.is_dir() and any(not _OFFSETS_NAME.fullmatch(entry.name) for entry in self.folder.iterdir()):
+            raise InputFileError("holds other files than offsets", where=self.folder, mend="name the table otherwise")
+        self.folder.mkdir(exist_ok=True)
+        names = {}
+        for video, arrays in videos.items():
+            content = BytesIO()
+            np.savez_compressed(content, **{_KEY: np.stack(arrays)})
+            names[video] = f"{hashlib.sha256(content.getvalue()).hexdigest()[:16]}.npz"
+            if not (self.folder / names[video]).exists():
+                write_atomic(self.folder / names[video], content.getvalue())
 
-        def place(array: NDArray[np.float32] | None, video: str) -> str | None:
+        def reference(array: NDArray[np.float32] | None) -> str | None:
             if array is None:
                 return None
-            # Frames share one array object for what they share.
-            if id(array) not in places:
-                name = f"{hashlib.sha256(f'{video}/{len(array)}'.encode()).hexdigest()[:16]}.npz"
-                arrays = files.setdefault(name, [])
-                places[id(array)] = f"{name}#{len(arrays)}"
-                arrays.append(array)
-            return places[id(array)]
+            video, index = places[id(array)]
+            return f"{names[video]}#{index}"
 
-        references = []
-        for one in sets:
-            video = f"{one.identity}/{one.track}"
-            references.append((place(one.static_offset, video), place(one.dynamic_offset, video)))
-        fresh = self.folder.with_name(f".{self.folder.name}.{os.getpid()}.tmp")
-        shutil.rmtree(fresh, ignore_errors=True)
-        try:
-            fresh.mkdir()
-            for name, arrays in files.items():
-                content = BytesIO()
-                np.savez_compressed(content, **{_KEY: np.stack(arrays)})
-                write_atomic(fresh / name, content.getvalue())
-            shutil.rmtree(self.folder, ignore_errors=True)
-            fresh.rename(self.folder)
-        finally:
-            shutil.rmtree(fresh, ignore_errors=True)
-        return references
+        return [(reference(one.static_offset), reference(one.dynamic_offset)) for one in sets]
+
+    def keep_only(self, references: Sequence[tuple[str | None, str | None]]) -> None:
+        """Delete the files of offsets that a table which is in place now does not name, and the folder when empty."""
+        if not self.folder.is_dir():
+            return
+        named = {one.partition("#")[0] for pair in references for one in pair if one is not None}
+        for entry in self.folder.iterdir():
+            if _OFFSETS_NAME.fullmatch(entry.name) and entry.name not in named:
+                entry.unlink(missing_ok=True)
+        with suppress(OSError):  # it holds what the table names, or something of the user's
+            self.folder.rmdir()
 
     def read(self, reference: str | None) -> NDArray[np.float32] | None:
         """The array of a reference; raises :class:`InputFileError` where there is none."""

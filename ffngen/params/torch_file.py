@@ -101,7 +101,7 @@ def _read_archive(archive: zipfile.ZipFile) -> dict[str, Any]:
     content = _TorchUnpickler(pickled, names=NAMES, max_instructions=MAX_INSTRUCTIONS, more=("BINPERSID",)).load()
     if type(content) is not dict:
         raise ValueError("not a dict")
-    return _with_tensors(content, _Tensors(archive, members), depth=0)
+    return _with_tensors(content, _Tensors(archive, members), depth=0, made={})
 
 
 class _TorchUnpickler(ArrayUnpickler):
@@ -156,14 +156,22 @@ class _Tensors:
         return view.copy()
 
 
-def _with_tensors(entries: dict[Any, Any], tensors: _Tensors, depth: int) -> dict[str, Any]:
-    """The dict with its tensors as arrays; what is no text for a key is left out, as is what lies deeper than 4."""
+def _with_tensors(
+    entries: dict[Any, Any], tensors: _Tensors, depth: int, made: dict[tuple[int, int], dict[str, Any]]
+) -> dict[str, Any]:
+    """The dict with its tensors as arrays; what is no text for a key is left out, as is what lies deeper than 4.
+
+    :param made: by identity and depth: dicts that hold one dict many times must not make it many times.
+    """
+    if (id(entries), depth) in made:
+        return made[id(entries), depth]
     result: dict[str, Any] = {}
+    made[id(entries), depth] = result
     for key, value in entries.items():
         if isinstance(value, PickledTensor):
             value = tensors.array(value)
         elif type(value) is dict:
-            value = _with_tensors(value, tensors, depth + 1) if depth < 4 else None
+            value = _with_tensors(value, tensors, depth + 1, made) if depth < 4 else None
         if type(key) is str:
             result[key] = value
     return result

@@ -52,6 +52,10 @@ def choose_files(files: Iterable[Path]) -> list[Path]:
     return [by_name[WHOLE]] if WHOLE in by_name else [by_name[name] for name in PARTS if name in by_name]
 
 
+#: What a file may say once for all its frames.
+_SHARED = ("w", "h", "cx", "cy", "fl_x", "fl_y", "camera_angle_x", "camera_angle_y")
+
+
 def read_frames(file: Path) -> list[dict[str, Any]]:
     """The frames of a file, each with what the file says of all frames where it says nothing itself.
 
@@ -68,7 +72,7 @@ def read_frames(file: Path) -> list[dict[str, Any]]:
     frames = content.get("frames") if type(content) is dict else None
     if type(frames) is not list or not frames or not all(type(frame) is dict for frame in frames):
         raise InputFileError("has no list of 'frames'", where=file, mend="give a transforms.json of cameras")
-    shared = {key: value for key, value in content.items() if type(value) in (int, float)}
+    shared = {key: content[key] for key in _SHARED if type(content.get(key)) in (int, float)}
     return [{**shared, **frame} for frame in frames]
 
 

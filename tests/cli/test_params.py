@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from ffngen.cli import main
+from ffngen.dataset.plan import plan_sequences
 from ffngen.head.load import load_head
 from ffngen.images import read_image
 from ffngen.job import Job
@@ -82,7 +83,7 @@ def test_show(sampled: Path, tmp_path: Path) -> None:
     picture = tmp_path / "heads.png"
     result = run("show", sampled, "--thumbnails", picture, "--limit", 3)
     assert result.exit_code == 0
-    assert "open-000004" in result.stdout and "6 sets of 6 people" in result.stdout
+    assert all(f"open-00000{i}" in result.stdout for i in (0, 2, 5)) and "6 sets of 6 people" in result.stdout
     sheet = read_image(picture).astype(int)
     assert sheet.shape == (160 + 16 + 8, 3 * 164 + 4, 3)
     # Each cell shows a head, lit from the left, and no two are alike.
@@ -113,6 +114,17 @@ def test_a_recording_for_several_people(tmp_path: Path) -> None:
         np.testing.assert_array_equal(tracks.parameters(index).betas, source.parameters(index).betas)
     result = run("import", table, tmp_path / "again.parquet", "--people", 2)
     assert result.exit_code == 2 and "has an identity of its own" in result.stderr
+
+
+def test_names_that_look_like_markup(tmp_path: Path) -> None:
+    folder = tmp_path / "codes" / "clip [b]" / "[/x]00"
+    folder.mkdir(parents=True)
+    for code, size in (("shape", 100), ("exp", 50), ("pose", 6)):
+        np.save(folder / f"{code}.npy", np.zeros(size, np.float32))
+    result = run("show", tmp_path / "codes")
+    assert result.exit_code == 0 and "clip [b]/[/x]00" in result.stdout
+    result = run("import", tmp_path / "codes", tmp_path / "a.parquet", "--emotion", "[/x]")
+    assert result.exit_code == 2 and "not a plain word" in result.stderr
 
 
 def test_formats() -> None:
@@ -160,5 +172,11 @@ def test_a_video_is_planned_as_one_sequence(sampled: Path, tmp_path: Path) -> No
     ):
         result = CliRunner().invoke(main, [*arguments, *more])
         assert result.exit_code == 2 and words in result.stderr, result.stderr
+    # Two recordings of one person stay two sequences.
+    both = frames + [replace(one, track="clip.mov") for one in frames]
+    write_parameter_sets(table, both)
+    job = Job(params=str(table), motion="tracked")
+    names = [plan.name for plan in plan_sequences(job, parameter_source(job, load_head("open")))]
+    assert len(set(names)) == 2
     result = CliRunner().invoke(main, ["render", "--params", str(sampled), "--motion", "tracked", "--dry-run"])
     assert result.exit_code == 2 and "holds no frames of a video" in result.stderr

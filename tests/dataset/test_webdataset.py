@@ -22,7 +22,7 @@ from ffngen.dataset.read import FlowDataset
 from ffngen.dataset.shards import ShardIndex, ShardPair, ShardRow, encode_index, index_shard, read_record
 from ffngen.errors import DatasetError, FfngenError, InputFileError
 from ffngen.flow.compact import MAX_ERROR, decode_compact
-from ffngen.flow.files import FlowFormat
+from ffngen.flow.files import FlowFormat, write_flow
 from ffngen.training.config import SourceConfig
 from ffngen.training.sample import Rows
 from ffngen.training.sources import open_source
@@ -105,6 +105,32 @@ def test_processes_and_interruptions_change_no_byte(dataset: Path, shards: Path,
     result = convert_webdataset(dataset, out, pairs_per_shard=4, workers=2)
     assert (result.shards, result.written) == (3, 2)
     assert _bytes(out) == _bytes(shards)
+    # One that ends neatly between two pairs is no whole shard either.
+    cut = index_shard(out / "train-000000.tar")[2].offset
+    (out / "train-000000.tar").write_bytes(whole[:cut])
+    (out / "notes-2024.tar").write_bytes(b"mine")
+    assert convert_webdataset(dataset, out, pairs_per_shard=4).written == 1
+    assert _bytes(out) == _bytes(shards) | {"notes-2024.tar": b"mine"}
+    convert_webdataset(dataset, out, pairs_per_shard=100, overwrite=True)
+    assert (out / "notes-2024.tar").exists() and not (out / "train-000001.tar").exists()
+
+
+def test_what_cannot_be_compact_is_one_line(tmp_path: Path) -> None:
+    dataset = make_dataset(tmp_path / "dataset", {"train": 1})
+    path = next((dataset / "flow" / "head").rglob("*.flo"))
+    write_flow(path, np.full((120, 160, 2), 1e6, np.float32))
+    with pytest.raises(InputFileError, match="a motion of more than 524288 pixels"):
+        convert_webdataset(dataset, tmp_path / "out")
+
+
+def test_without_a_manifest_the_metadata_tell_datasets_apart(dataset: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "dataset"
+    shutil.copytree(dataset, copy)
+    (copy / "manifest.parquet").unlink()
+    before = FlowDataset(copy).digest()
+    metadata = next(copy.rglob("metadata.json"))
+    metadata.write_text(metadata.read_text().replace('"job_digest": "', '"job_digest": "x'))
+    assert FlowDataset(copy).digest() != before
 
 
 def test_another_conversion_is_not_mixed_in(dataset: Path, shards: Path, tmp_path: Path) -> None:

@@ -136,9 +136,7 @@ def test_a_chain_equals_one_dense_system(problem: Problem) -> None:
     seen = [observe(problem, shared, x, 1.0, seed=t) for t, x in enumerate(truth)]
     weights = np.tile((25 / problem.prior.pace) ** 2, (4, 1))
     forwards = solve(problem, seen, PersonFit(shared, np.array(truth)), fit_identity=False, smooth=weights)
-    backwards = solve(
-        problem, seen[::-1], PersonFit(shared, np.array(truth[::-1])), fit_identity=False, smooth=weights
-    )
+    backwards = solve(problem, seen[::-1], PersonFit(shared, np.array(truth[::-1])), fit_identity=False, smooth=weights)
     assert np.abs(forwards.frames - backwards.frames[::-1]).max() < 0.02
     held = solve(
         problem, seen, PersonFit(shared, np.array(truth)), fit_identity=False, smooth=1e8 * weights, anchor=truth[0]

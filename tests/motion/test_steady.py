@@ -11,7 +11,7 @@ from scipy.spatial.transform import Rotation
 from ffngen.errors import InputFileError
 from ffngen.geometry.camera import Camera
 from ffngen.head.load import load_head
-from ffngen.motion.steady import require_one_lens, steadied
+from ffngen.motion.steady import holds_head_still, require_one_lens, steadied
 from ffngen.motion.tracked import TrackSampling, tracked_sequence
 from ffngen.motion.vertices import sequence_vertices
 from ffngen.params.sampler import sample_parameter_set
@@ -50,6 +50,33 @@ def test_the_same_pixels() -> None:
         found, _ = moving_camera(0).project(after[i])
         np.testing.assert_allclose(found, expected, atol=2e-3)  # vertices are float32
         assert i == 0 or np.abs(found - moving_camera(0).project(before[i])[0]).max() > 5
+
+
+def test_eyelids_turn_with_the_head() -> None:
+    model = load_head("open")
+    lids = np.zeros((2, model.vertex_count, 3), np.float32)
+    lids[0, :50], lids[1, 50:90] = [0.001, -0.005, 0.002], [0, -0.004, 0.001]
+    model = replace(model, eyelids=lids)
+    first = sample_parameter_set(model.shape_count, model.expression_names, seed=0, identity_index=0, emotion="sad")
+    track = [
+        replace(first, eyelids=np.array([1.0, 0.7]), camera=moving_camera(8 * i), track="clip", frame=i)
+        for i in range(2)
+    ]
+    before, _ = sequence_vertices(model, tracked_sequence(track, TrackSampling()))
+    after, _ = sequence_vertices(model, tracked_sequence(steadied(track, model), TrackSampling()))
+    expected, _ = moving_camera(8).project(before[1])
+    found, _ = moving_camera(0).project(after[1])
+    np.testing.assert_allclose(found, expected, atol=2e-3)
+
+
+def test_which_trackers_hold_the_head_still() -> None:
+    model = load_head("open")
+    first = sample_parameter_set(model.shape_count, model.expression_names, seed=0, identity_index=0, emotion="sad")
+    track = [replace(first, camera=moving_camera(i), track="clip", frame=i) for i in range(3)]
+    assert holds_head_still(track)
+    assert not holds_head_still([replace(one, camera=moving_camera(0)) for one in track])
+    turned = replace(track[1], pose=track[1].pose + 0.01)
+    assert not holds_head_still([track[0], turned, track[2]])
 
 
 def test_another_lens_is_refused() -> None:

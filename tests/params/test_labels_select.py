@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,21 @@ def one(identity: str, emotion: str = "none", **more: object) -> ParameterSet:
     return ParameterSet(np.zeros(2), np.zeros(2), np.zeros(15), "flame2020", identity, emotion, source, **more)
 
 
+def emoca(identity: str, emotion: str = "none") -> ParameterSet:
+    return replace(one(identity, emotion), betas=np.zeros(100), expression=np.zeros(50))
+
+
+def test_labels_of_numbers_and_of_like_names() -> None:
+    """EMOCA's folder of 1.jpg is called 100, and names may come again in other folders."""
+    labels = {"1.jpg": "happy", "100.jpg": "anger", "7.jpg": "sad"}
+    named, unnamed = apply_labels([emoca("100"), emoca("10000"), emoca("700"), one("100")], labels)
+    assert [s.emotion for s in named] == ["happy", "anger", "sad", "anger"] and unnamed == 0
+    labels = {"a/1.jpg": "happy", "b/1.jpg": "anger", "b/2.jpg": "sad"}
+    sets = [emoca("a/100"), emoca("b/100"), emoca("c/100"), emoca("200")]
+    named, unnamed = apply_labels(sets, labels)
+    assert [s.emotion for s in named] == ["happy", "anger", "none", "sad"] and unnamed == 1
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -32,7 +48,7 @@ def test_labels(text: str, tmp_path: Path) -> None:
     path.write_text(text, newline="")
     labels = read_labels(path)
     assert labels == {"a.jpg": "happy", "b/c.jpg": "sad", "x": "anger"}
-    sets = [one("a00"), one("folder/c"), one("y", image="photos/x.png"), one("z", "fear")]
+    sets = [emoca("a00"), one("folder/c"), one("y", image="photos/x.png"), one("z", "fear")]
     named, unnamed = apply_labels(sets, labels)
     assert [s.emotion for s in named] == ["happy", "sad", "anger", "fear"]
     assert unnamed == 1
@@ -74,3 +90,5 @@ def test_a_video_is_kept_whole() -> None:
     sets = [one(f"person{p}", "happy", track="clip", frame=i) for p in range(5) for i in range(4)]
     chosen = select_per_class(sets, 2)
     assert Counter(Counter(s.identity for s in chosen).values()) == {4: 2}
+    mixed = [replace(s, emotion="sad") if s.frame == 2 else s for s in sets]
+    assert Counter(Counter(s.identity for s in select_per_class(mixed, 2)).values()) == {4: 2}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 
 from ffngen.errors import FfngenError, InputFileError
 from ffngen.geometry.camera import Camera
+from ffngen.params import table
 from ffngen.params.parameter_set import ParameterSet
 from ffngen.params.read import read_parameter_sets
 from ffngen.params.table import write_parameter_sets
@@ -57,6 +59,38 @@ def test_everything_comes_back(tmp_path: Path) -> None:
     assert path.read_bytes() == first
     write_parameter_sets(path, sets[3:])
     assert not (tmp_path / "sets.offsets").exists() and len(read_parameter_sets(path)) == 1
+
+
+def test_a_folder_of_the_users_is_left_alone(tmp_path: Path) -> None:
+    path, sets = tmp_path / "sets.parquet", some_sets()
+    (tmp_path / "sets.offsets").mkdir()
+    (tmp_path / "sets.offsets" / "notes.txt").write_text("precious")
+    write_parameter_sets(path, sets[3:])
+    assert (tmp_path / "sets.offsets" / "notes.txt").exists()
+    with pytest.raises(InputFileError, match="holds other files than offsets"):
+        write_parameter_sets(path, sets)
+    assert len(read_parameter_sets(path)) == 1
+
+
+def test_an_interrupted_writing_keeps_the_old_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, sets = tmp_path / "sets.parquet", some_sets()
+    write_parameter_sets(path, sets)
+    other = [replace(one, dynamic_offset=one.dynamic_offset + 1) for one in sets[:3]]
+    monkeypatch.setattr(table.pq, "ParquetWriter", lambda *_, **__: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        write_parameter_sets(path, other)
+    monkeypatch.undo()
+    assert all(same(a, b) for a, b in zip(sets, read_parameter_sets(path), strict=True))
+    write_parameter_sets(path, other)
+    assert len(list((tmp_path / "sets.offsets").iterdir())) == 1
+
+
+def test_long_texts_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "sets.parquet"
+    write_parameter_sets(path, some_sets())
+    changed(path, image=["x" * 1_000_000] * 4)
+    with pytest.raises(InputFileError, match="damaged"):
+        read_parameter_sets(path)
 
 
 def test_others_read_it_too(tmp_path: Path) -> None:

@@ -7,10 +7,12 @@ import json
 import tarfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
 from ffngen.atomic import read_bounded, write_atomic
@@ -19,8 +21,8 @@ from ffngen.dataset.arrays import read_mask
 from ffngen.dataset.layout import SHARDS_FILE, SPLITS, Output
 from ffngen.dataset.read import FlowDataset, Pair
 from ffngen.dataset.shards import ShardRow, ShardsRecord
-from ffngen.errors import DatasetError, FfngenError
-from ffngen.flow.compact import encode_compact
+from ffngen.errors import DatasetError, FfngenError, InputFileError
+from ffngen.flow.compact import LONGEST, encode_compact
 from ffngen.flow.files import FlowFormat, read_flow
 from ffngen.flow.values import known
 from ffngen.seeds import derive_generator
@@ -110,8 +112,9 @@ def _claim(out: Path, record: ShardsRecord, *, overwrite: bool) -> None:
             mend = "name another folder, or --overwrite"
             raise DatasetError("holds the shards of another dataset, or of other sizes", where=out, mend=mend)
         (out / shards.INDEX_FILE).unlink(missing_ok=True)
-        for path in out.glob("*-[0-9]*.tar"):
-            path.unlink()
+        for path in out.iterdir():
+            if shards.SHARD_NAME.fullmatch(path.name):
+                path.unlink()
     elif there:
         what = f"holds files and no shards (such as {there[0]!r})"
         raise DatasetError(what, where=out, mend="name an empty or new folder")
@@ -139,14 +142,15 @@ def _all(jobs: list[_Shard], workers: int) -> Iterator[tuple[_Shard, list[ShardR
 
 
 def _write_shard(shard: _Shard) -> tuple[list[ShardRow], bool]:
-    if shard.path.is_file():
-        try:
-            return shards.index_shard(shard.path), False
-        except FfngenError:
-            pass  # not one of ours, or damaged since: it is written anew
     part = FlowDataset(shard.dataset, splits=(shard.split,))
     order = derive_generator(0, "shards", shard.split).permutation(len(part))
     chosen = order[shard.number * shard.pairs :][: shard.pairs]
+    if shard.path.is_file():
+        # One that is not ours, or has been damaged or cut since, is written anew.
+        with suppress(FfngenError):
+            rows = shards.index_shard(shard.path)
+            if [row.key for row in rows] == [_key(part[int(index)]) for index in chosen]:
+                return rows, False
 
     def write(path: Path) -> None:
         with tarfile.open(path, "w:", format=tarfile.PAX_FORMAT) as tar:
@@ -160,11 +164,15 @@ def _write_shard(shard: _Shard) -> tuple[list[ShardRow], bool]:
     return shards.index_shard(shard.path), True
 
 
+def _key(pair: Pair) -> str:
+    return f"{pair.metadata.emotion}/{pair.metadata.sequence}/{pair.frame:04d}"
+
+
 def _members(pair: Pair) -> Iterator[tuple[str, bytes]]:
     """The members of one pair, by name."""
     metadata, root, frame = pair.metadata, pair.root, pair.frame
     layout = metadata.layout
-    stem = f"{metadata.emotion}/{metadata.sequence}/{frame:04d}"
+    stem = _key(pair)
     for name, number in ((shards.IMAGE1, frame), (shards.IMAGE2, frame + 1)):
         path = root / layout.file(Output.FACIAL_IMAGE, number)
         yield f"{stem}.{name}{path.suffix}", read_bounded(path, _MAX_IMAGE_BYTES)
@@ -188,6 +196,8 @@ def _members(pair: Pair) -> Iterator[tuple[str, bytes]]:
 
 def _compact(path: Path, flow_format: FlowFormat) -> bytes:
     flow = read_flow(path)
+    if np.abs(np.where(known(flow)[..., None], flow, 0)).max() > LONGEST:
+        raise InputFileError(f"holds a motion of more than {LONGEST:.0f} pixels", where=path)
     if flow_format is FlowFormat.COMPACT:
         return path.read_bytes()  # checked by the reading; encoding it again would give the same
     return encode_compact(flow, known(flow))
