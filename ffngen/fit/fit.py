@@ -211,7 +211,7 @@ def fit_images(
             looked += 1
             progress("finding faces", looked, total)
             if isinstance(image, InputFileError):
-                skipped.append((name, str(image)))
+                skipped.append((name, image.what))
                 continue
             found = detector(image, found if person.video is not None else None)
             if found is None:

@@ -77,7 +77,8 @@ class Known:
         assert self.model.landmarks is not None
         points = self.model.landmarks.evaluate(vertices) + calibration("open").offsets
         iris = vertices[np.unique(self.model.faces[self.model.regions["iris"]])]
-        irises = np.stack([iris[iris[:, 0] > 0.0].mean(axis=0), iris[iris[:, 0] < 0.0].mean(axis=0)])
+        left = iris[:, 0] > 0.005 * number
+        irises = np.stack([iris[left].mean(axis=0), iris[~left].mean(axis=0)])
         return FoundFace(self.camera.project(points)[0], self.camera.project(irises)[0])
 
 
