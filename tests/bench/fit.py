@@ -252,20 +252,27 @@ def identity_figures(
     within = np.sqrt(np.mean([np.var(rows, axis=0).sum() for rows in alone]))
     between = np.sqrt(np.var([np.mean(rows, axis=0) for rows in alone], axis=0).sum())
     shapes = np.array(together)
-    errors, spreads = [], []
     basis = model.shape_basis.astype(np.float64)
     face = np.unique(model.faces[model.regions["face"]])
-    mean = basis[face] @ np.mean(true, axis=0)
-    for betas, truth in zip(shapes, true, strict=True):
-        fitted, there = basis[face][:, :, : len(betas)] @ betas, basis[face] @ truth
-        errors.append(np.linalg.norm((fitted - fitted.mean(0)) - (there - there.mean(0)), axis=1).mean())
-        spreads.append(np.linalg.norm((mean - mean.mean(0)) - (there - there.mean(0)), axis=1).mean())
+    template, mean = model.template[face], np.mean(true, axis=0)
+    errors, spreads = [], []
+    for one, there in zip(shapes, true, strict=True):
+        target = template + basis[face] @ there
+        errors.append(_shape_error(template + basis[face][:, :, : len(one)] @ one, target))
+        spreads.append(_shape_error(template + basis[face] @ mean, target))
     return {
         "betas_spread_within_over_between": float(within / between),
-        "first_betas_correlation": [float(np.corrcoef(shapes[:, i], np.array(true)[:, i])[0, 1]) for i in range(6)],
+        "betas_correlation": [float(np.corrcoef(shapes[:, i], np.array(true)[:, i])[0, 1]) for i in range(8)],
         "face_shape_error_mm": 1e3 * float(np.mean(errors)),
         "face_shape_error_of_mean_face_mm": 1e3 * float(np.mean(spreads)),
     }
+
+
+def _shape_error(points: Array64, target: Array64) -> float:
+    """Mean distance, metres, of two shapes laid over each other; the size of a head cannot be seen in a photo."""
+    points, target = points - points.mean(axis=0), target - target.mean(axis=0)
+    U, sizes, V = np.linalg.svd(points.T @ target)
+    return float(np.linalg.norm(sizes.sum() / (points**2).sum() * points @ (U @ V) - target, axis=1).mean())
 
 
 @click.command()
