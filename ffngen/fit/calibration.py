@@ -1,24 +1,20 @@
-"""Where the detector sees a head model's landmarks, and how surely.
+"""Where the detector sees a head model's landmarks, and how it errs.
 
 MediaPipe's points are not quite where the open head's landmarks are (the brows' outer ends by 14 mm, the contour of
-the jaw by 30 mm, mostly backwards). Offsets and deviations were measured on renders of known faces, those of
-``tests/bench/fit.py --calibrate``; other models have none.
+the jaw by 30 mm, mostly backwards), and its errors go together: a whole brow lies too high, on all pictures of a
+person or on one. Both were measured on renders of known faces, by ``tests/bench/fit.py --calibrate``. For other
+models than the open head nothing is known but the detector's usual error.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import yaml
 
 from ffngen.head.landmarks import JAW_COUNT, LANDMARK_COUNT
 from ffngen.head.skinning import Array64
 from ffngen.resources import resource
-
-#: Of an average face, metres.
-INTER_OCULAR = 0.09
 
 #: Without a calibration: shares of the inter-ocular distance, of inner landmarks, brows and contour.
 _INNER, _BROWS, _CONTOUR = 0.025, 0.05, 0.12
@@ -29,24 +25,28 @@ _BROW_LANDMARKS = slice(17, 27)
 class Calibration:
     """What is known of a detector on a head model.
 
+    Errors are shares of the inter-ocular distance, in a picture in which the eyes are level; (68, 2) in one row.
+
     :param offsets: (68, 3) metres, in the head frame of the face at rest.
-    :param deviations: (68,) of each picture, shares of the inter-ocular distance.
-    :param bias: (68,) of a person, in the same way in all pictures, metres.
+    :param covariance: (136, 136) of the errors that differ between a person's pictures.
+    :param biases: (K, 136) modes of what is the same in all pictures of a person, in deviations.
     """
 
     offsets: Array64
-    deviations: Array64
-    bias: Array64
+    covariance: Array64
+    biases: Array64
 
 
 def calibration(family: str) -> Calibration:
     """The calibration of a family of head models."""
     if family == "open":
-        text = resource("assets", "fit", "open.yaml").read_text(encoding="utf-8")
-        table: dict[str, Any] = yaml.safe_load(text)
-        return Calibration(
-            np.array(table["offsets_mm"]) * 1e-3, np.array(table["deviations"]), INTER_OCULAR * np.array(table["bias"])
-        )
+        with np.load(resource("assets", "fit", "open.npz"), allow_pickle=False) as table:
+            offsets, covariance, biases = (table[name].astype(np.float64) for name in _ARRAYS)
+        return Calibration(offsets, covariance, biases)
     deviations = np.full(LANDMARK_COUNT, _INNER)
     deviations[:JAW_COUNT], deviations[_BROW_LANDMARKS] = _CONTOUR, _BROWS
-    return Calibration(np.zeros((LANDMARK_COUNT, 3)), deviations, INTER_OCULAR * deviations)
+    covariance = np.diag(np.repeat(deviations, 2) ** 2)
+    return Calibration(np.zeros((LANDMARK_COUNT, 3)), covariance, np.zeros((0, 2 * LANDMARK_COUNT)))
+
+
+_ARRAYS = ("offsets", "covariance", "biases")

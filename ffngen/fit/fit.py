@@ -100,10 +100,8 @@ class _Fitter:
         self.options = options
         known = calibration(model.family)
         self.prior: FramePrior = frame_prior(model)
-        reduced = LandmarkModel(
-            model, n_betas=N_BETAS, columns=self.prior.columns, offsets=known.offsets, bias=known.bias
-        )
-        self.problem = Problem(reduced, self.prior, known.deviations)
+        reduced = LandmarkModel(model, n_betas=N_BETAS, columns=self.prior.columns, offsets=known.offsets)
+        self.problem = Problem(reduced, self.prior, known)
 
     def observe(self, name: str, number: int, size: tuple[int, int], found: FoundFace) -> _Seen:
         """A found face with the camera that is assumed."""
@@ -121,21 +119,21 @@ class _Fitter:
         frames = np.array(starts)
         everything = [one.observation for one in seen]
         keys = np.unique(np.linspace(0, len(seen) - 1, min(len(seen), _KEY_FRAMES)).round().astype(int))
-        neutral = np.zeros(problem.model.n_shared)
+        neutral = np.zeros(problem.n_shared)
         fit = solve(problem, [everything[i] for i in keys], PersonFit(neutral, frames[keys]))
         frames[keys] = fit.frames
         smoothed = rate is not None and self.options.smoothing > 0 and len(seen) > 1
         if len(keys) < len(seen):
             for i in sorted(set(range(len(seen))) - set(keys.tolist())):
-                begin = PersonFit(fit.betas, frames[i : i + 1])
+                begin = PersonFit(fit.shared, frames[i : i + 1])
                 frames[i] = solve(problem, everything[i : i + 1], begin, fit_identity=False).frames[0]
                 progress(i)
         if smoothed:
             assert rate is not None
-            frames = self._smooth(fit.betas, frames, seen, rate)
-        return PersonFit(fit.betas, frames)
+            frames = self._smooth(fit.shared, frames, seen, rate)
+        return PersonFit(fit.shared, frames)
 
-    def _smooth(self, betas: Array64, frames: Array64, seen: Sequence[_Seen], rate: float) -> Array64:
+    def _smooth(self, shared: Array64, frames: Array64, seen: Sequence[_Seen], rate: float) -> Array64:
         numbers = np.array([one.number for one in seen], dtype=np.float64)
         gaps = np.diff(numbers, prepend=numbers[0] - 1) / rate
         weights = self.options.smoothing / (self.prior.pace * gaps[:, None]) ** 2
@@ -144,7 +142,7 @@ class _Fitter:
             part = slice(begin, min(begin + _STRETCH + _AHEAD, len(seen)))
             anchor = smoothed[begin - 1] if begin else None
             observations = [one.observation for one in seen[part]]
-            start = PersonFit(betas, frames[part])
+            start = PersonFit(shared, frames[part])
             found = solve(
                 self.problem, observations, start, fit_identity=False, smooth=weights[part], anchor=anchor
             ).frames
@@ -154,20 +152,21 @@ class _Fitter:
     def describe(self, seen: _Seen, fit: PersonFit, x: Array64, reference: Array64, person: Footage) -> FittedFrame:
         """A frame's parameters and how well they fit."""
         problem, observation = self.problem, seen.observation
+        betas = fit.shared[problem.identity]
         expression = np.zeros(self.model.expression_count)
         expression[list(self.prior.columns)] = x[RIGID:]
         pose = pose_vector(x[HEAD], x[JAW])
-        pose[9:] = eye_pose(problem.model, fit.betas, x, observation, seen.found)
+        pose[9:] = eye_pose(problem.model, betas, x, observation, seen.found)
         T_world_cam = np.eye(4)
         T_world_cam[:3, :3] = np.diag(FLIP)
         T_world_cam[:3, 3] = -FLIP * reference
         focal, (cx, cy) = observation.focal, observation.centre
         camera = Camera(np.array([[focal, 0, cx], [0, focal, cy], [0, 0, 1]]), T_world_cam, *seen.size)
         video = person.video
-        fitted = problem.project(fit.betas, x, observation)
+        fitted = problem.project(fit.shared, x, observation)
         distance = np.linalg.norm(fitted - observation.points, axis=1)[17:]
         parameters = ParameterSet(
-            betas=fit.betas[: problem.model.n_betas],
+            betas=betas,
             expression=expression,
             pose=pose,
             family=self.model.family,
@@ -212,7 +211,7 @@ def fit_images(
             looked += 1
             progress("finding faces", looked, total)
             if isinstance(image, InputFileError):
-                skipped.append((name, str(image)))
+                skipped.append((name, image.what))
                 continue
             found = detector(image, found if person.video is not None else None)
             if found is None:

@@ -19,24 +19,32 @@ from ffngen.images import encode_jpeg
 Rgb = NDArray[np.uint8]
 
 _FOUND, _FITTED, _MESH = (40, 220, 60), (240, 50, 50), (90, 170, 255)
-#: The shorter side is enlarged to this, pixels, for lines to be told apart.
-_SIDE = 512
+#: The face and what is around it fills so many pixels, for lines to be told apart.
+_SIDE, _MARGIN = 640, 1.7
 #: Positions are drawn to 1/16 of a pixel.
 _SHIFT = 4
 
 
 def draw_preview(image: Rgb, frame: FittedFrame, model: HeadModel) -> Rgb:
-    """The picture with the mesh in blue, found landmarks in green, fitted ones in red.
+    """The face with the mesh in blue, found landmarks in green, fitted ones in red.
 
     :param image: (H, W, 3).
-    :returns: the same, or enlarged.
+    :returns: its part around the face, enlarged.
     """
-    factor = max(1.0, _SIDE / min(image.shape[:2]))
-    canvas = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC)
+    low, high = frame.found.points.min(axis=0), frame.found.points.max(axis=0)
+    side = _MARGIN * max(float((high - low).max()), 1.0)
+    edges = [(low + high) / 2 + sign * side / 2 for sign in (-1, 1)]
+    left, top = (int(np.clip(edge, 0, end - 1)) for edge, end in zip(edges[0], image.shape[1::-1], strict=True))
+    right, bottom = (int(np.clip(edge, 1, end)) for edge, end in zip(edges[1], image.shape[1::-1], strict=True))
+    crop = image[top : max(bottom, top + 1), left : max(right, left + 1)]
+    factor = _SIDE / max(crop.shape[:2])
+    size = tuple(max(round(length * factor), 1) for length in crop.shape[1::-1])
+    canvas = cv2.resize(crop, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC)
+    corner = np.array([left, top])
     parameters = frame.parameters
     assert parameters.camera is not None
     vertices = model.vertices(parameters.betas, parameters.expression[None], parameters.pose[None])[0]
-    pixels, _ = parameters.camera.project(vertices + parameters.translation)
+    pixels = parameters.camera.project(vertices + parameters.translation)[0] - corner
     region = model.regions.get("face")
     triangles = model.faces if region is None else model.faces[region]
     corners = pixels[triangles]
@@ -48,7 +56,7 @@ def draw_preview(image: Rgb, frame: FittedFrame, model: HeadModel) -> Rgb:
     canvas = cv2.addWeighted(mesh, 0.45, canvas, 0.55, 0)
     radius = max(round(canvas.shape[0] / 250), 2)
     for points, colour in ((frame.found.points, _FOUND), (frame.fitted, _FITTED)):
-        for point in _fixed(points, factor):
+        for point in _fixed(points - corner, factor):
             cv2.circle(canvas, point.tolist(), radius << _SHIFT, colour, -1, cv2.LINE_AA, _SHIFT)
     text = f"error {100 * frame.error:.1f}% of the eyes' distance"
     cv2.putText(canvas, text, (8, 20), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (255, 255, 255), 1, cv2.LINE_AA)

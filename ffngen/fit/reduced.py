@@ -46,9 +46,6 @@ class LandmarkModel:
     :param n_betas: how many identity components are fitted, the first ones.
     :param columns: (E',) which expression components are fitted.
     :param offsets: (68, 3) metres, added to the landmarks on the face at rest: where a detector sees them.
-    :param bias: (68,) metres, the deviation of a person's own constant offset of each landmark to the side and up,
-        beside ``offsets``: a detector errs on one face in one way. Where given, what is called betas below holds 136
-        numbers more after the identity, these offsets in deviations. None: there are none.
     :raises HeadModelError: the model has no landmarks.
     """
 
@@ -59,7 +56,6 @@ class LandmarkModel:
         n_betas: int,
         columns: Sequence[int] | NDArray[np.int64],
         offsets: Array64 | None = None,
-        bias: Array64 | None = None,
     ) -> None:
         if model.landmarks is None:
             mend = "put FLAME's landmark embedding beside the model"
@@ -67,9 +63,6 @@ class LandmarkModel:
         self.model = model
         self.columns = np.asarray(columns, dtype=np.int64)
         self.n_betas = min(n_betas, model.shape_count)
-        self.bias = bias
-        #: How many numbers a person's frames share.
-        self.n_shared = self.n_betas + (0 if bias is None else 2 * len(bias))
         landmarks = model.landmarks
         corners = landmarks.faces[landmarks.face_index]
         count = len(corners)
@@ -108,13 +101,13 @@ class LandmarkModel:
         """The landmarks (68, 3), metres, in the head frame."""
         rotations = _rotations(state)
         coefficients = self._coefficients(betas, state, rotations)
-        return self._place(self._moved_by(betas, coefficients), self._joints @ coefficients, rotations)
+        return self._place(self._moved @ coefficients, self._joints @ coefficients, rotations)
 
     def derivatives(self, betas: Array64, state: FaceState) -> tuple[Array64, Array64, Array64, Array64]:
         """The landmarks and how they move.
 
-        :returns: points (68, 3) and their derivatives by betas (68, 3, B' and the biases), by expression (68, 3, E')
-            and by the six numbers of the rotations, head and jaw (68, 3, 6).
+        :returns: points (68, 3) and their derivatives by betas (68, 3, B'), by expression (68, 3, E') and by the six
+            numbers of the rotations, head and jaw (68, 3, 6).
         """
         rotations = _rotations(state)
         coefficients = self._coefficients(betas, state, rotations)
@@ -124,16 +117,9 @@ class LandmarkModel:
         matrix = sum(linear[j] @ self._flat[j] for j in range(len(linear))).reshape(3, count, width).transpose(1, 0, 2)
         matrix = matrix + np.tensordot(self._share, offset, axes=1)
         first = 1 + self.n_betas
-        points, by_betas = matrix @ coefficients, matrix[:, :, 1:first]
-        if self.bias is not None:
-            turn = np.tensordot(self._share, linear, axes=1)[:, :, :2] * self.bias[:, None, None]
-            points = points + np.einsum("lab,lb->la", turn, betas[self.n_betas :].reshape(-1, 2))
-            by_bias = np.zeros((count, 3, count, 2))
-            by_bias[np.arange(count), :, np.arange(count)] = turn
-            by_betas = np.concatenate([by_betas, by_bias.reshape(count, 3, -1)], axis=-1)
         return (
-            points,
-            by_betas,
+            matrix @ coefficients,
+            matrix[:, :, 1:first],
             matrix[:, :, first : first + len(self.columns)],
             self._by_rotation(betas, state, coefficients),
         )
@@ -148,7 +134,7 @@ class LandmarkModel:
 
     def _by_rotation(self, betas: Array64, state: FaceState, coefficients: Array64) -> Array64:
         """(68, 3, 6), by central differences; the costly sums are made once where rotations do not enter them."""
-        moved, joints = self._moved_by(betas, coefficients), self._joints @ coefficients
+        moved, joints = self._moved @ coefficients, self._joints @ coefficients
         derivative = np.empty((self.count, 3, 6))
         for axis in range(6):
             ends = []
@@ -164,15 +150,8 @@ class LandmarkModel:
             derivative[:, :, axis] = (ends[0] - ends[1]) / (2 * _STEP)
         return derivative
 
-    def _moved_by(self, betas: Array64, coefficients: Array64) -> Array64:
-        moved: Array64 = self._moved @ coefficients
-        if self.bias is not None:
-            own = betas[self.n_betas :].reshape(-1, 2) * self.bias[:, None]
-            moved[:, :, :2] += self._share[:, :, None] * own[:, None, :]
-        return moved
-
     def _coefficients(self, betas: Array64, state: FaceState, rotations: Array64) -> Array64:
-        parts = [np.ones(1), betas[: self.n_betas], state.expression]
+        parts = [np.ones(1), betas, state.expression]
         if self._has_pose_basis:
             parts.append((rotations[1:] - np.eye(3)).ravel())
         return np.concatenate(parts)

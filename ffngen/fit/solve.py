@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ffngen.fit.calibration import Calibration
 from ffngen.fit.prior import HEAD, JAW, RIGID, TRANSLATION, FramePrior
 from ffngen.fit.reduced import FaceState, LandmarkModel
 from ffngen.head.skinning import Array64
@@ -20,12 +21,11 @@ from ffngen.head.skinning import Array64
 #: From the head frame to the camera's axes.
 FLIP = np.array([1.0, -1.0, -1.0])
 
-#: Residuals beyond so many deviations count by their size, not its square (Huber).
-_HUBER = 3.0
 _MAX_STEPS = 25
 #: The cost of a step that is no longer worth taking, relative.
 _ENOUGH = 1e-4
 _NEAREST = 0.05  # metres
+_RIGHT_EYE, _LEFT_EYE = slice(36, 42), slice(42, 48)
 _EYE_CORNERS, _NOSE_ROOT, _CHIN = (36, 45), 27, 8
 #: The inter-ocular distance over the distance of the nose's root to the chin, on an average face turned to a side.
 _HEIGHT_RATIO = 0.6
@@ -52,6 +52,13 @@ class Observation:
         return max(float(np.linalg.norm(left - right)), _HEIGHT_RATIO * float(height), 1.0)
 
     @property
+    def level(self) -> Array64:
+        """(2, 2): turns pixels so that the eyes are level."""
+        across = self.points[_LEFT_EYE].mean(axis=0) - self.points[_RIGHT_EYE].mean(axis=0)
+        cosine, sine = across / max(float(np.linalg.norm(across)), 1e-9)
+        return np.array([[cosine, sine], [-sine, cosine]])
+
+    @property
     def inter_ocular(self) -> float:
         """The distance of the outer corners of the eyes, pixels."""
         left, right = (self.points[i] for i in _EYE_CORNERS)
@@ -60,9 +67,9 @@ class Observation:
 
 @dataclass(frozen=True, eq=False)
 class PersonFit:
-    """One person's identity and the unknowns of their frames: betas (B',) and frames (T, N)."""
+    """What a person's frames share, (B' + K,) betas and biases of the detector, and their unknowns (T, N)."""
 
-    betas: Array64
+    shared: Array64
     frames: Array64
 
 
@@ -71,62 +78,68 @@ class Problem:
 
     :param model: the reduced model.
     :param prior: of the frames.
-    :param deviations: (68,) of the detector's landmarks, as shares of the inter-ocular distance.
+    :param known: how the detector errs.
     """
 
-    def __init__(self, model: LandmarkModel, prior: FramePrior, deviations: Array64) -> None:
+    def __init__(self, model: LandmarkModel, prior: FramePrior, known: Calibration) -> None:
         self.model = model
         self.prior = prior
-        self.deviations = deviations
+        self._whiten = np.linalg.inv(np.linalg.cholesky(known.covariance))
+        self._biases = known.biases
+        #: How many numbers a person's frames share.
+        self.n_shared = model.n_betas + len(known.biases)
+        #: The identity among them.
+        self.identity = slice(0, model.n_betas)
 
-    def project(self, betas: Array64, x: Array64, seen: Observation) -> Array64:
-        """The landmarks (68, 2), pixels."""
-        return _to_pixels(self.model.points(betas, state_of(x)), x, seen)[0]
+    def project(self, shared: Array64, x: Array64, seen: Observation) -> Array64:
+        """The landmarks (68, 2), pixels, without what the detector adds."""
+        return _to_pixels(self.model.points(shared[self.identity], state_of(x)), x, seen)[0]
 
-    def cost(self, betas: Array64, x: Array64, seen: Observation) -> float:
+    def cost(self, shared: Array64, x: Array64, seen: Observation) -> float:
         """One frame's share of what is minimised."""
-        points = self.model.points(betas, state_of(x))
-        pixels, depth = _to_pixels(points, x, seen)
+        pixels, depth = _to_pixels(self.model.points(shared[self.identity], state_of(x)), x, seen)
         if depth.min() < _NEAREST:
             return np.inf
-        size = np.linalg.norm(self._residual(pixels, seen), axis=1)
-        robust = np.where(size < _HUBER, 0.5 * size**2, _HUBER * (size - 0.5 * _HUBER)).sum()
-        return float(robust) + self.prior.cost(x)
+        residual = self._whiten @ self._residual(shared, pixels, seen).ravel()
+        return 0.5 * float(residual @ residual) + self.prior.cost(x)
 
-    def _residual(self, pixels: Array64, seen: Observation) -> Array64:
-        residual: Array64 = (pixels - seen.points) / (self.deviations[:, None] * seen.scale)
-        return residual
+    def _residual(self, shared: Array64, pixels: Array64, seen: Observation) -> Array64:
+        """Errors (68, 2), shares of the inter-ocular distance, with the eyes level."""
+        residual: Array64 = (pixels - seen.points) @ (seen.level.T / seen.scale)
+        return residual + (shared[self.identity.stop :] @ self._biases).reshape(-1, 2)
 
     def linearised(
-        self, betas: Array64, x: Array64, seen: Observation
+        self, shared: Array64, x: Array64, seen: Observation
     ) -> tuple[Array64, Array64, Array64, Array64, Array64]:
-        """Normal equations of one frame: H_xx, H_xb, H_bb (without identity's prior), g_x, g_b."""
-        points, by_betas, by_expression, by_rotation = self.model.derivatives(betas, state_of(x))
+        """Normal equations of one frame: H_xx, H_xs, H_ss (without the prior of what is shared), g_x, g_s."""
+        points, by_betas, by_expression, by_rotation = self.model.derivatives(shared[self.identity], state_of(x))
         pixels, depth = _to_pixels(points, x, seen)
-        residual = self._residual(pixels, seen)
-        size = np.linalg.norm(residual, axis=1)
-        weight = np.sqrt(np.where(size < _HUBER, 1.0, _HUBER / np.maximum(size, _HUBER)))
+        residual = self._residual(shared, pixels, seen)
         in_camera = points * FLIP + x[TRANSLATION]
-        # d(u, v) / d(camera point), weighted
-        factor = weight / (self.deviations * seen.scale) * seen.focal / depth
+        # d(u, v) / d(camera point), in the residual's unit
+        factor = seen.focal / (seen.scale * depth)
         pixel_by_point = np.zeros((len(points), 2, 3))
         pixel_by_point[:, 0, 0] = pixel_by_point[:, 1, 1] = factor
         pixel_by_point[:, :, 2] = -factor[:, None] * in_camera[:, :2] / depth[:, None]
+        pixel_by_point = seen.level @ pixel_by_point
         by_head_point = pixel_by_point * FLIP
-        count = 2 * len(points)
-        by_x = np.empty((count, len(x)))
+        count, size, betas = 2 * len(points), len(x), self.model.n_betas
+        table = np.empty((count, size + self.n_shared + 1))
         rotation = (by_head_point @ by_rotation).reshape(count, 6)
-        by_x[:, HEAD], by_x[:, JAW] = rotation[:, :3], rotation[:, 3:]
-        by_x[:, TRANSLATION] = pixel_by_point.reshape(count, 3)
-        by_x[:, RIGID:] = (by_head_point @ by_expression).reshape(count, -1)
-        by_b = (by_head_point @ by_betas).reshape(count, -1)
-        flat = (weight[:, None] * residual).ravel()
+        table[:, HEAD], table[:, JAW] = rotation[:, :3], rotation[:, 3:]
+        table[:, TRANSLATION] = pixel_by_point.reshape(count, 3)
+        table[:, RIGID:size] = (by_head_point @ by_expression).reshape(count, -1)
+        table[:, size : size + betas] = (by_head_point @ by_betas).reshape(count, -1)
+        table[:, size + betas : -1] = self._biases.T
+        table[:, -1] = residual.ravel()
+        table = self._whiten @ table
+        normal = table.T @ table
         return (
-            by_x.T @ by_x + self.prior.precision,
-            by_x.T @ by_b,
-            by_b.T @ by_b,
-            by_x.T @ flat + self.prior.precision @ x + self.prior.slope,
-            by_b.T @ flat,
+            normal[:size, :size] + self.prior.precision,
+            normal[:size, size:-1],
+            normal[size:-1, size:-1],
+            normal[:size, -1] + self.prior.precision @ x + self.prior.slope,
+            normal[size:-1, -1],
         )
 
 
@@ -142,24 +155,24 @@ def solve(
     """Improve a person's fit until a step is no longer worth taking.
 
     :param seen: T frames.
-    :param fit_identity: whether betas are free.
+    :param fit_identity: whether what the frames share is free.
     :param smooth: (T, N) weights of the squared difference of each frame from the one before, the first one's from
         the anchor, or None for frames of their own. The identity is fixed then.
     :param anchor: (N,) the frame before the first one, already fitted.
     """
-    betas, frames = start.betas.copy(), start.frames.copy()
+    shared, frames = start.shared.copy(), start.frames.copy()
     damping = 1e-3
-    best = _total(problem, betas, frames, seen, smooth, anchor)
+    best = _total(problem, shared, frames, seen, smooth, anchor)
     for _ in range(_MAX_STEPS):
-        blocks = [problem.linearised(betas, x, one) for x, one in zip(frames, seen, strict=True)]
+        blocks = [problem.linearised(shared, x, one) for x, one in zip(frames, seen, strict=True)]
         improved = False
         while damping < 1e6:
             if smooth is None:
-                step_b, step_x = _schur_step(problem.prior, betas, frames, blocks, damping, fit_identity)
+                step_s, step_x = _schur_step(problem.prior, shared, frames, blocks, damping, fit_identity)
             else:
-                step_b, step_x = np.zeros_like(betas), _chain_step(problem, frames, blocks, damping, smooth, anchor)
+                step_s, step_x = np.zeros_like(shared), _chain_step(problem, frames, blocks, damping, smooth, anchor)
             new_frames = np.clip(frames + step_x, problem.prior.low, problem.prior.high)
-            total = _total(problem, betas + step_b, new_frames, seen, smooth, anchor)
+            total = _total(problem, shared + step_s, new_frames, seen, smooth, anchor)
             if total < best:
                 improved = True
                 break
@@ -167,11 +180,11 @@ def solve(
         if not improved:
             break
         gain, best = best - total, total
-        betas, frames = betas + step_b, new_frames
+        shared, frames = shared + step_s, new_frames
         damping = max(damping / 8, 1e-6)
         if gain < _ENOUGH * (1 + abs(best)):
             break
-    return PersonFit(betas, frames)
+    return PersonFit(shared, frames)
 
 
 def state_of(x: Array64) -> FaceState:
@@ -189,13 +202,15 @@ def _to_pixels(points: Array64, x: Array64, seen: Observation) -> tuple[Array64,
 
 def _total(
     problem: Problem,
-    betas: Array64,
+    shared: Array64,
     frames: Array64,
     seen: list[Observation],
     smooth: Array64 | None,
     anchor: Array64 | None,
 ) -> float:
-    total = 0.5 * float(betas @ betas) + sum(problem.cost(betas, x, one) for x, one in zip(frames, seen, strict=True))
+    total = 0.5 * float(shared @ shared) + sum(
+        problem.cost(shared, x, one) for x, one in zip(frames, seen, strict=True)
+    )
     if smooth is not None:
         total += 0.5 * float((smooth * _differences(frames, anchor) ** 2).sum())
     return total
@@ -214,19 +229,19 @@ def _held(prior: FramePrior, x: Array64, gradient: Array64) -> NDArray[np.bool_]
 
 def _schur_step(
     prior: FramePrior,
-    betas: Array64,
+    shared: Array64,
     frames: Array64,
     blocks: Sequence[tuple[Array64, ...]],
     damping: float,
     fit_identity: bool,
 ) -> tuple[Array64, Array64]:
-    size = len(betas)
-    matrix, right = np.eye(size) * (1 + damping), -betas
+    size = len(shared)
+    matrix, right = np.eye(size) * (1 + damping), -shared
     solved: list[tuple[Array64, Array64]] = []
-    for x, (H_xx, H_xb, H_bb, g_x, g_b) in zip(frames, blocks, strict=True):
+    for x, (H_xx, H_xs, H_ss, g_x, g_s) in zip(frames, blocks, strict=True):
         held = _held(prior, x, g_x)
         H = H_xx + damping * np.diag(np.diag(H_xx))
-        coupling, gradient = H_xb.copy(), g_x.copy()
+        coupling, gradient = H_xs.copy(), g_x.copy()
         H[held, :] = 0
         H[:, held] = 0
         H[held, held] = 1
@@ -236,12 +251,12 @@ def _schur_step(
             continue
         both = np.linalg.solve(H, np.column_stack([coupling, gradient]))
         solved.append((both[:, :-1], both[:, -1]))
-        matrix += H_bb + damping * np.diag(np.diag(H_bb)) - coupling.T @ both[:, :-1]
-        right += -g_b + coupling.T @ both[:, -1]
+        matrix += H_ss + damping * np.diag(np.diag(H_ss)) - coupling.T @ both[:, :-1]
+        right += -g_s + coupling.T @ both[:, -1]
     if not fit_identity:
         return np.zeros(size), np.array([-own for _, own in solved])
-    step_b = np.linalg.solve(matrix, right)
-    return step_b, np.array([-own - by_b @ step_b for by_b, own in solved])
+    step_s = np.linalg.solve(matrix, right)
+    return step_s, np.array([-own - by_s @ step_s for by_s, own in solved])
 
 
 def _chain_step(

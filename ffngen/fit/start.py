@@ -17,7 +17,7 @@ _YAWS = (0.0, 0.6, -0.6)
 
 def first_guess(problem: Problem, seen: Observation) -> Array64:
     """A frame's unknowns (N,): the best of a few rigid fits of the average face."""
-    betas = np.zeros(problem.model.n_shared)
+    betas = np.zeros(problem.n_shared)
     candidates: list[tuple[float, Array64]] = []
     for yaw in _YAWS:
         x = _placed(problem, seen, yaw)
@@ -34,7 +34,7 @@ def _placed(problem: Problem, seen: Observation, yaw: float) -> Array64:
     across = left - right
     roll = -np.arctan2(across[1], across[0])
     x[HEAD] = (Rotation.from_euler("z", roll) * Rotation.from_euler("y", yaw)).as_rotvec()
-    points = problem.model.points(np.zeros(problem.model.n_shared), state_of(x)) * FLIP
+    points = problem.model.points(np.zeros(problem.model.n_betas), state_of(x)) * FLIP
     spread = np.sqrt(points[_INNER, :2].var(axis=0).sum())
     wanted = max(np.sqrt(seen.points[_INNER].var(axis=0).sum()), 1e-3)
     depth = seen.focal * spread / wanted

@@ -16,7 +16,6 @@ from typing import Any
 
 import click
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
@@ -49,6 +48,11 @@ ACTIONS = (
     "eyeSquint",
     "noseSneer",
 )
+
+
+#: Modes of a person's constant error that are kept, and how much larger errors are taken than measured: those of
+#: one rendered person go along with pose and expression, and are no noise.
+MODES, CORRELATED = 16, 1.0
 
 
 @dataclass(frozen=True)
@@ -119,13 +123,14 @@ def calibrate(known: list[Known], detector: FaceDetector, out: Path) -> None:
                 continue
             at = one.camera.to_camera(one.points[t])
             focal = one.camera.K[0, 0]
-            scale = Observation(found.points, focal, one.camera.K[:2, 2]).scale
+            seen = Observation(found.points, focal, one.camera.K[:2, 2])
+            level = seen.level / seen.scale
             slope = np.zeros((68, 2, 3))
             slope[:, 0, 0] = slope[:, 1, 1] = focal / at[:, 2]
             slope[:, :, 2] = -focal * at[:, :2] / at[:, 2:] ** 2
-            slopes.append((slope * FLIP) @ Rotation.from_rotvec(one.head(t)).as_matrix() / scale)
+            slopes.append(level @ (slope * FLIP) @ Rotation.from_rotvec(one.head(t)).as_matrix())
             people.append(one.identity)
-            errors.append((found.points - one.camera.project(one.points[t])[0]) / scale)
+            errors.append((found.points - one.camera.project(one.points[t])[0]) @ level.T)
     slope, error = np.array(slopes), np.array(errors)
     mirror = list(MIRROR_LANDMARK)
     # A mirrored picture of a mirrored face: x changes its sign in both.
@@ -147,19 +152,20 @@ def calibrate(known: list[Known], detector: FaceDetector, out: Path) -> None:
         theirs = left[names == name]
         own.append(theirs.mean(axis=0))
         rest.append((theirs - theirs.mean(axis=0)) * np.sqrt(len(theirs) / max(len(theirs) - 1, 1)))
-    deviations = np.sqrt((np.concatenate(rest) ** 2).mean(axis=(0, 2)))
-    bias = np.sqrt((np.array(own) ** 2).mean(axis=(0, 2)))
-    table = {
-        "offsets_mm": (1e3 * offsets).round(2).tolist(),
-        "deviations": deviations.round(4).tolist(),
-        "bias": bias.round(4).tolist(),
-    }
-    head = (
-        "# Where ffngen.fit.detect sees the open head's landmarks (x, y, z, millimetres, in the head frame), and the\n"
-        "# deviations of that, within a person's pictures and of the person, as shares of the inter-ocular distance.\n"
-        "# Written by tests/bench/fit.py --calibrate.\n"
+    within, between = (np.concatenate(rows).reshape(-1, 136) for rows in (rest, [np.array(own)]))
+    covariance = within.T @ within / len(within)
+    covariance = CORRELATED * (0.9 * covariance + 0.1 * np.diag(np.diag(covariance)))
+    # The main modes of what is constant; the rest is an error like another one.
+    values, vectors = np.linalg.eigh(between.T @ between / len(between))
+    biases = (vectors[:, -MODES:] * np.sqrt(values[-MODES:])).T[::-1]
+    rest_of_it = np.diag(between.T @ between) / len(between) - (biases**2).sum(axis=0)
+    covariance += np.diag(np.maximum(rest_of_it, 0))
+    np.savez_compressed(
+        out,
+        offsets=offsets.astype(np.float32),
+        covariance=covariance.astype(np.float32),
+        biases=biases.astype(np.float32),
     )
-    out.write_text(head + yaml.safe_dump(table, default_flow_style=None, width=110), encoding="utf-8")
 
 
 def main_figures(known: list[Known], frames: dict[Path, FittedFrame], model: HeadModel) -> dict[str, Any]:
@@ -246,20 +252,27 @@ def identity_figures(
     within = np.sqrt(np.mean([np.var(rows, axis=0).sum() for rows in alone]))
     between = np.sqrt(np.var([np.mean(rows, axis=0) for rows in alone], axis=0).sum())
     shapes = np.array(together)
-    errors, spreads = [], []
     basis = model.shape_basis.astype(np.float64)
     face = np.unique(model.faces[model.regions["face"]])
-    mean = basis[face] @ np.mean(true, axis=0)
-    for betas, truth in zip(shapes, true, strict=True):
-        fitted, there = basis[face][:, :, : len(betas)] @ betas, basis[face] @ truth
-        errors.append(np.linalg.norm((fitted - fitted.mean(0)) - (there - there.mean(0)), axis=1).mean())
-        spreads.append(np.linalg.norm((mean - mean.mean(0)) - (there - there.mean(0)), axis=1).mean())
+    template, mean = model.template[face], np.mean(true, axis=0)
+    errors, spreads = [], []
+    for one, there in zip(shapes, true, strict=True):
+        target = template + basis[face] @ there
+        errors.append(_shape_error(template + basis[face][:, :, : len(one)] @ one, target))
+        spreads.append(_shape_error(template + basis[face] @ mean, target))
     return {
         "betas_spread_within_over_between": float(within / between),
-        "first_betas_correlation": [float(np.corrcoef(shapes[:, i], np.array(true)[:, i])[0, 1]) for i in range(6)],
+        "betas_correlation": [float(np.corrcoef(shapes[:, i], np.array(true)[:, i])[0, 1]) for i in range(8)],
         "face_shape_error_mm": 1e3 * float(np.mean(errors)),
         "face_shape_error_of_mean_face_mm": 1e3 * float(np.mean(spreads)),
     }
+
+
+def _shape_error(points: Array64, target: Array64) -> float:
+    """Mean distance, metres, of two shapes laid over each other; the size of a head cannot be seen in a photo."""
+    points, target = points - points.mean(axis=0), target - target.mean(axis=0)
+    U, sizes, V = np.linalg.svd(points.T @ target)
+    return float(np.linalg.norm(sizes.sum() / (points**2).sum() * points @ (U @ V) - target, axis=1).mean())
 
 
 @click.command()
@@ -272,7 +285,7 @@ def identity_figures(
 def main(datasets: tuple[Path, ...], calibrating: bool, half: str, fov: float, identity: bool, as_json: bool) -> None:
     model, detector = load_head("open"), FaceDetector()
     if calibrating:
-        out = Path(__file__).parents[2] / "assets" / "fit" / "open.yaml"
+        out = Path(__file__).parents[2] / "assets" / "fit" / "open.npz"
         calibrate([one for path in datasets for one in read_known(path, model, "tune")], detector, out)
         return
     known = [one for path in datasets for one in read_known(path, model, half)]

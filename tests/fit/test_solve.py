@@ -26,8 +26,8 @@ def model() -> HeadModel:
 def problem(model: HeadModel) -> Problem:
     prior = frame_prior(model)
     known = calibration("open")
-    reduced = LandmarkModel(model, n_betas=40, columns=prior.columns, offsets=known.offsets, bias=known.bias)
-    return Problem(reduced, prior, known.deviations)
+    reduced = LandmarkModel(model, n_betas=40, columns=prior.columns, offsets=known.offsets)
+    return Problem(reduced, prior, known)
 
 
 def place(problem: Problem, name: str) -> int:
@@ -53,24 +53,24 @@ def observe(problem: Problem, shared: np.ndarray, x: np.ndarray, noise: float = 
 
 def fitted(problem: Problem, seen: list[Observation]) -> PersonFit:
     starts = np.array([first_guess(problem, one) for one in seen])
-    return solve(problem, seen, PersonFit(np.zeros(problem.model.n_shared), starts))
+    return solve(problem, seen, PersonFit(np.zeros(problem.n_shared), starts))
 
 
 def person(problem: Problem, seed: int) -> np.ndarray:
-    shared = np.zeros(problem.model.n_shared)
+    shared = np.zeros(problem.n_shared)
     shared[:10] = np.random.default_rng(seed).normal(size=10)
     return shared
 
 
 def error(problem: Problem, fit: PersonFit, t: int, seen: Observation) -> float:
-    distance = np.linalg.norm(problem.project(fit.betas, fit.frames[t], seen) - seen.points, axis=1)
+    distance = np.linalg.norm(problem.project(fit.shared, fit.frames[t], seen) - seen.points, axis=1)
     return float(np.sqrt((distance**2).mean()) / seen.inter_ocular)
 
 
 @pytest.mark.parametrize("degrees", [-40, -20, 0, 20, 40])
 def test_pose(problem: Problem, degrees: float) -> None:
     x = unknowns(problem, (0.1, np.radians(degrees), -0.1))
-    seen = observe(problem, np.zeros(problem.model.n_shared), x, noise=0.3)
+    seen = observe(problem, np.zeros(problem.n_shared), x, noise=0.3)
     fit = fitted(problem, [seen])
     assert np.degrees(np.abs(fit.frames[0][HEAD] - x[HEAD])).max() < 4
     assert error(problem, fit, 0, seen) < 0.01
@@ -100,29 +100,19 @@ def test_identity_is_shared(problem: Problem) -> None:
     shared = person(problem, 7)
     seen = [observe(problem, shared, unknowns(problem, (0, yaw, 0)), 0.3) for yaw in (-0.4, 0.0, 0.4)]
     fit = fitted(problem, seen)
-    assert fit.betas.shape == (problem.model.n_shared,)
-    assert np.corrcoef(fit.betas[:10], shared[:10])[0, 1] > 0.4
-
-
-def test_a_wrong_landmark_does_not_spoil_the_rest(problem: Problem) -> None:
-    shared, x = np.zeros(problem.model.n_shared), unknowns(problem, (0, 0, 0))
-    seen = observe(problem, shared, x)
-    points = seen.points.copy()
-    points[30] += 80  # the tip of the nose, most of a face away
-    fit = fitted(problem, [Observation(points, FOCAL, CENTRE)])
-    left = np.linalg.norm(problem.project(fit.betas, fit.frames[0], seen) - seen.points, axis=1)
-    assert np.median(left) / seen.inter_ocular < 0.03
+    assert fit.shared.shape == (problem.n_shared,)
+    assert np.corrcoef(fit.shared[:10], shared[:10])[0, 1] > 0.4
 
 
 def test_smoothing_lessens_jitter_and_keeps_motion(problem: Problem) -> None:
     shared = person(problem, 3)
-    opening = 0.8 * np.sin(np.linspace(0, np.pi, 40)) ** 2
-    truth = [unknowns(problem, (0, 0.3 * np.sin(t / 12), 0), jawOpen=value) for t, value in enumerate(opening)]
+    opening = 0.8 * np.sin(np.linspace(0, np.pi, 20)) ** 2
+    truth = [unknowns(problem, (0, 0.3 * np.sin(t / 6), 0), jawOpen=value) for t, value in enumerate(opening)]
     seen = [observe(problem, shared, x, 1.2, seed=t) for t, x in enumerate(truth)]
     start = fitted(problem, seen)
-    weights = np.tile((25 / problem.prior.pace) ** 2, (40, 1))
+    weights = np.tile((25 / problem.prior.pace) ** 2, (20, 1))
     smooth = solve(problem, seen, start, fit_identity=False, smooth=weights)
-    assert np.array_equal(smooth.betas, start.betas)
+    assert np.array_equal(smooth.shared, start.shared)
     for part in (slice(0, 3), slice(place(problem, "jawOpen"), place(problem, "jawOpen") + 1)):
         jitter = [np.abs(np.diff(fit.frames[:, part], n=2, axis=0)).mean() for fit in (start, smooth)]
         assert jitter[1] < 0.7 * jitter[0]
@@ -132,7 +122,7 @@ def test_smoothing_lessens_jitter_and_keeps_motion(problem: Problem) -> None:
 def test_a_chain_equals_one_dense_system(problem: Problem) -> None:
     """Frames tied to each other and to an anchor: the stretch solved from both ends gives the same optimum."""
     truth = [unknowns(problem, (0, 0.05 * t, 0), jawOpen=0.1 * t) for t in range(4)]
-    shared = np.zeros(problem.model.n_shared)
+    shared = np.zeros(problem.n_shared)
     seen = [observe(problem, shared, x, 1.0, seed=t) for t, x in enumerate(truth)]
     weights = np.tile((25 / problem.prior.pace) ** 2, (4, 1))
     forwards = solve(problem, seen, PersonFit(shared, np.array(truth)), fit_identity=False, smooth=weights)
@@ -151,11 +141,11 @@ def test_flame_form(model: HeadModel) -> None:
     flame = replace(model, family="flame2020", expression_names=())
     prior = frame_prior(flame)
     known = calibration("flame2020")
-    reduced = LandmarkModel(flame, n_betas=40, columns=prior.columns, offsets=known.offsets, bias=known.bias)
-    problem = Problem(reduced, prior, known.deviations)
+    reduced = LandmarkModel(flame, n_betas=40, columns=prior.columns, offsets=known.offsets)
+    problem = Problem(reduced, prior, known)
     x = np.zeros(RIGID + len(prior.columns))
     x[TRANSLATION], x[6] = (0, 0, 0.6), 0.25
-    seen = observe(problem, np.zeros(reduced.n_shared), x)
+    seen = observe(problem, np.zeros(problem.n_shared), x)
     fit = fitted(problem, [seen])
     assert error(problem, fit, 0, seen) < 0.02
     assert fit.frames[0][6] > -0.06
