@@ -16,6 +16,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from ffngen.atomic import write_atomic
+from ffngen.cli.params_fit import command as fit_command
 from ffngen.cli.progress import make_progress
 from ffngen.errors import FfngenError
 from ffngen.head.load import load_head
@@ -44,7 +45,7 @@ _TEETH = click.option("--head-teeth", is_flag=True, help="Add VHAP's and Gaussia
 _FAMILY = click.option("--head-family", help="The FLAME version, where the file's name does not tell.")
 
 
-@click.group("params")
+@click.group("params", commands={"fit": fit_command})
 def command() -> None:
     """Faces' parameters: read what trackers write, label, select, check and look at them.
 
