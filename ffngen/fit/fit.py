@@ -232,6 +232,6 @@ def fit_images(
         first, why = skipped[0] if skipped else ("the footage", "has no frames")
         more = f", and {len(skipped) - 1} more" if len(skipped) > 1 else ""
         raise InputFileError(
-            f"{why}{more}", where=Path(first), mend="give pictures with a face at least 40 pixels wide"
+            f"{why}{more}", where=Path(first), mend="give pictures with a face that fills a tenth of their width"
         )
     return FitResult(tuple(frames), tuple(skipped))
