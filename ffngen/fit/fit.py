@@ -193,7 +193,7 @@ def fit_images(
 ) -> FitResult:
     """Fit a head model to the faces of photos and videos.
 
-    :param people: each with pictures that share one identity; footage of the same name is one person too.
+    :param people: each with pictures that share one identity. Two videos of a person are fitted each for itself.
     :param detector: finds a face's landmarks.
     :raises HeadModelError: the model has no landmarks.
     :raises InputFileError: a video cannot be decoded, or no picture has a face.
