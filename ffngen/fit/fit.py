@@ -193,7 +193,7 @@ def fit_images(
 ) -> FitResult:
     """Fit a head model to the faces of photos and videos.
 
-    :param people: each with pictures that share one identity; footage of the same name is one person too.
+    :param people: each with pictures that share one identity. Two videos of a person are fitted each for itself.
     :param detector: finds a face's landmarks.
     :raises HeadModelError: the model has no landmarks.
     :raises InputFileError: a video cannot be decoded, or no picture has a face.
@@ -232,6 +232,6 @@ def fit_images(
         first, why = skipped[0] if skipped else ("the footage", "has no frames")
         more = f", and {len(skipped) - 1} more" if len(skipped) > 1 else ""
         raise InputFileError(
-            f"{why}{more}", where=Path(first), mend="give pictures with a face at least 40 pixels wide"
+            f"{why}{more}", where=Path(first), mend="give pictures with a face that fills a tenth of their width"
         )
     return FitResult(tuple(frames), tuple(skipped))

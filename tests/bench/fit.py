@@ -1,16 +1,19 @@
 """The fit of photos, against renders of known faces: ``ffngen render`` made the pictures, its metadata is the truth.
 
-ffngen render --identities 44 --n-frames 5 --resolution 256 --samples 8 --seed 101 --out renders
-python tests/bench/fit.py renders... [--calibrate] [--half tune|report] [--fov 30] [--json]
+ffngen render --identities 44 --n-frames 5 --resolution 256 --samples 8 --seed 101 --out ds
+python tests/bench/fit.py --write-mixed mixed.parquet
+ffngen render --params mixed.parquet --n-frames 2 --resolution 256 --samples 8 --seed 102 --out mix
+python tests/bench/fit.py ds mix [--calibrate] [--half tune|report] [--fov 30] [--json]
 
-Sequences of even number are for tuning and calibrating, those of odd number are reported.
+The first are emotions, which hold few smiles and no blinks; the second one to four actions each, at any strength.
+People of even number are for tuning and calibrating, those of odd number are reported.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +31,9 @@ from ffngen.head.load import load_head
 from ffngen.head.model import HeadModel
 from ffngen.head.open_head.landmarks import MIRROR_LANDMARK
 from ffngen.images import read_image
+from ffngen.params.parameter_set import ParameterSet
+from ffngen.params.sampler import sample_parameter_set
+from ffngen.params.table import write_parameter_sets
 
 Array64 = NDArray[np.float64]
 
@@ -53,6 +59,19 @@ ACTIONS = (
 #: Modes of a person's constant error that are kept, and how much larger errors are taken than measured: those of
 #: one rendered person go along with pose and expression, and are no noise.
 MODES, CORRELATED = 16, 1.0
+
+
+COMMON = (
+    "jawOpen",
+    "mouthSmile",
+    "mouthFrown",
+    "mouthPucker",
+    "browInnerUp",
+    "browDown",
+    "browOuterUp",
+    "eyeBlink",
+)
+RARER = ("eyeWide", "mouthStretch", "mouthUpperUp", "mouthLowerDown", "noseSneer", "mouthFunnel")
 
 
 @dataclass(frozen=True)
@@ -103,6 +122,26 @@ def read_known(dataset: Path, model: HeadModel, half: str) -> list[Known]:
             )
         )
     return known
+
+
+def mixed_actions(model: HeadModel) -> list[ParameterSet]:
+    """26 people with three faces each, of one to three common actions and at times a rarer one."""
+    names, rng = list(model.expression_names), np.random.default_rng(77)
+    sets = []
+    for person in range(26):
+        for number in range(3):
+            plain = sample_parameter_set(
+                model.shape_count, names, seed=909, identity_index=person, emotion="neutral", expression_index=number
+            )
+            expression = np.zeros(len(names))
+            chosen = rng.choice(COMMON, size=rng.integers(1, 4), replace=False).tolist()
+            for unit in chosen + rng.choice(RARER, size=rng.integers(0, 2), replace=False).tolist():
+                strength = rng.uniform(0.2, 0.9)
+                for name in (unit, unit + "Left", unit + "Right"):
+                    if name in names:
+                        expression[names.index(name)] = np.clip(strength * (1 + rng.normal() * 0.1), 0, 1)
+            sets.append(replace(plain, expression=expression, pose=0.6 * plain.pose, emotion="none"))
+    return sets
 
 
 def by_person(known: list[Known]) -> list[Footage]:
@@ -276,13 +315,25 @@ def _shape_error(points: Array64, target: Array64) -> float:
 
 
 @click.command()
-@click.argument("datasets", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True))
+@click.argument("datasets", nargs=-1, type=click.Path(path_type=Path, exists=True))
+@click.option("--write-mixed", type=click.Path(path_type=Path), help="Only write the table of mixed actions.")
 @click.option("--calibrate", "calibrating", is_flag=True)
 @click.option("--half", type=click.Choice(["tune", "report", "all"]), default="report")
 @click.option("--fov", type=float, default=30.0)
 @click.option("--identity/--no-identity", default=True)
 @click.option("--json", "as_json", is_flag=True)
-def main(datasets: tuple[Path, ...], calibrating: bool, half: str, fov: float, identity: bool, as_json: bool) -> None:
+def main(
+    datasets: tuple[Path, ...],
+    write_mixed: Path | None,
+    calibrating: bool,
+    half: str,
+    fov: float,
+    identity: bool,
+    as_json: bool,
+) -> None:
+    if write_mixed is not None:
+        write_parameter_sets(write_mixed, mixed_actions(load_head("open")))
+        return
     model, detector = load_head("open"), FaceDetector()
     if calibrating:
         out = Path(__file__).parents[2] / "assets" / "fit" / "open.npz"
