@@ -18,9 +18,9 @@ from ffngen.geometry.camera import Camera
 CROP_SIZE = 224
 
 #: Pixels, for a crop of 224: the lens, one for all, so that the frames of a video have one camera that only moves.
-#: At the scales that faces have, 4 to 14 half widths a metre, the camera stands 42 to 12 metres away. No further, for
+#: At the scales that faces have, 4 to 14 half widths a metre, the camera stands 62 to 18 metres away. No further, for
 #: a renderer's rays, in float32, are off by as much more as they are longer.
-FOCAL = 19_000.0
+FOCAL = 28_000.0
 
 #: Metres: the plane of the head frame in which both cameras agree, amid FLAME's facial landmarks (-0.02 to 0.07).
 PLANE_Z = 0.03
