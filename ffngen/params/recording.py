@@ -6,7 +6,6 @@ head's actions turn the eyeballs themselves), so the eye joints stay at rest, or
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +13,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ffngen.errors import InputFileError
-from ffngen.job import EMOTIONS
 from ffngen.params.arkit import ARKIT_ACTIONS
 from ffngen.params.parameter_set import ParameterSet
+from ffngen.params.places import emotion_of, find_files, identity_of, text
 
 #: Bytes; two hours of Live Link Face at 60 frames per second are 350 MB.
 MAX_BYTES = 1 << 29
@@ -62,7 +60,7 @@ def recorded_sets(recording: Recording, path: Path, root: Path) -> list[Paramete
     poses = np.zeros((len(recording.frames), 15))
     poses[:, 0:3] = (1.0 - NECK_SHARE) * recording.rotation
     poses[:, 3:6] = NECK_SHARE * recording.rotation
-    identity, emotion, track = _identity(path, root), _emotion(path, root), _text(path)
+    identity, emotion, track = identity_of(path.with_suffix(""), root), emotion_of(path, root), text(path)
     betas = np.zeros(0)
     return [
         ParameterSet(
@@ -84,27 +82,13 @@ def recorded_sets(recording: Recording, path: Path, root: Path) -> list[Paramete
 def files_below(path: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:
     """``path`` itself where it is a file, else the files below it with one of these suffixes, in a fixed order.
 
-    :raises InputFileError: for a folder that cannot be read, or a link in it that leads out of it.
+    :raises InputFileError: for a folder that cannot be read, or a link in it that leads nowhere or out of it.
     """
     if not path.is_dir():
         yield path
         return
-
-    def refuse(error: OSError) -> None:
-        raise InputFileError(f"cannot be read ({error.strerror})", where=path) from error
-
-    real_root = path.resolve()
-    for folder, below, names in os.walk(path, onerror=refuse):
-        below.sort()
-        for name in sorted(names):
-            file = Path(folder, name)
-            if file.suffix.lower() not in suffixes:
-                continue
-            if file.is_symlink() and not file.resolve().is_relative_to(real_root):
-                raise InputFileError(
-                    "is a link that leads out of the folder", where=file, mend="copy what it points to"
-                )
-            yield file
+    found = find_files(path, lambda name: Path(name).suffix.lower() in suffixes)
+    yield from sorted(file for _, files in found for file in files)
 
 
 def checked_activation(value: float) -> float:
@@ -113,20 +97,3 @@ def checked_activation(value: float) -> float:
     if not abs(value) <= MAX_ACTIVATION:
         raise ValueError(f"{value:.6g} is no activation, which goes from 0 to 1")
     return value
-
-
-def _identity(path: Path, root: Path) -> str:
-    return _text((path.relative_to(root) if path != root else Path(path.name)).with_suffix(""))
-
-
-def _emotion(path: Path, root: Path) -> str:
-    top = root.resolve()
-    folders = path.resolve().parent.parts
-    if path != root and path.resolve().is_relative_to(top):
-        folders = (top.name, *path.resolve().parent.relative_to(top).parts)
-    return next((name.lower() for name in reversed(folders[-8:]) if name.lower() in EMOTIONS), "none")
-
-
-def _text(path: Path) -> str:
-    """The path as valid Unicode, whatever bytes the file system holds."""
-    return os.fsencode(path.as_posix()).decode("utf-8", "backslashreplace")
