@@ -300,6 +300,8 @@ HOSTILE: dict[str, tuple[Callable[[Path], None], str | None, str]] = {
         "nothing in it was run",
     ),
     "frame by extension": (later(F, lambda: torch_pickle(b"\x80\x02\x82\x01.")), None, "nothing in it was run"),
+    "frame of half a pixel": (torch_file(F, changed(img_size=np.array([512, 512.5]))), None, "whole"),
+    "frame of an infinite size": (torch_file(F, changed(img_size=np.array([512, np.inf]))), None, "whole"),
     "frame of nothing but dicts": (later(F, lambda: torch_pickle(MANY_DICTS)), None, "more instructions"),
     "frame of nothing but memos": (later(F, lambda: torch_pickle(MANY_MEMOS)), None, "more instructions"),
     "frame that is a whole module": (torch_file(F, torch.nn.Linear(2, 2)), None, "asks for torch.nn"),
