@@ -22,6 +22,8 @@ from ffngen.errors import InputFileError
 MAX_BYTES = 1 << 28
 
 _MAX_MEMBERS = 256
+#: Characters of a library's message that ours repeats.
+_MAX_QUOTED = 200
 _READABLE_KINDS = "biufSU"
 
 
@@ -52,7 +54,7 @@ def read_npz(path: Path, keys: Collection[str], *, max_bytes: int = MAX_BYTES) -
         raise
     except Exception as error:  # damaged archives raise nearly anything
         raise InputFileError(
-            f"not a readable .npz file ({type(error).__name__}: {error})", where=path, mend="copy the file again"
+            f"not a readable .npz file ({_problem(error)})", where=path, mend="copy the file again"
         ) from error
     return arrays
 
@@ -65,7 +67,7 @@ def read_npy(path: Path, *, max_bytes: int = MAX_BYTES) -> NDArray[Any]:
             return _read_array(stream, size)
     except Exception as error:
         raise InputFileError(
-            f"not a readable .npy file ({type(error).__name__}: {error})", where=path, mend="copy the file again"
+            f"not a readable .npy file ({_problem(error)})", where=path, mend="copy the file again"
         ) from error
 
 
@@ -81,6 +83,11 @@ def checked_size(path: Path, max_bytes: int) -> int:
     if size > max_bytes:
         raise InputFileError(f"is {size} bytes, more than the {max_bytes} that are read", where=path)
     return size
+
+
+def _problem(error: Exception) -> str:
+    # Such messages repeat what the file says, of any length.
+    return f"{type(error).__name__}: {str(error)[:_MAX_QUOTED]}"
 
 
 def _read_array(stream: IO[bytes], size: int) -> NDArray[Any]:

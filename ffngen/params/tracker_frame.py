@@ -138,6 +138,7 @@ def pixel_centred(fx: float, fy: float, cx: float, cy: float) -> Array64:
 
 def _image_size(array: NDArray[Any], file: Path) -> tuple[int, int]:
     values = array.ravel()
-    if values.size != 2 or values.dtype.kind not in "iuf" or not ((values >= 1) & (values <= MAX_SIDE)).all():
-        raise InputFileError(f"'img_size' must be two lengths from 1 to {MAX_SIDE}", where=file)
+    numbers = values.size == 2 and values.dtype.kind in "iuf"
+    if not numbers or not ((values >= 1) & (values <= MAX_SIDE) & (values == np.floor(values))).all():
+        raise InputFileError(f"'img_size' must be two lengths from 1 to {MAX_SIDE}, whole pixels", where=file)
     return int(values[0]), int(values[1])

@@ -183,6 +183,14 @@ def saved(content: Any) -> bytes:
     return stream.getvalue()
 
 
+def long_name(folder: Path) -> None:
+    """A timestep whose first array claims a name of 3000 bytes, which a message would repeat."""
+    sequence()(folder)
+    data = bytearray((folder / "flame_param/00000.npz").read_bytes())
+    data[26:28] = struct.pack("<H", 3000)
+    (folder / "flame_param/00000.npz").write_bytes(data)
+
+
 def saved_as_before_1_6() -> bytes:
     stream = io.BytesIO()
     torch.save(frame(), stream, _use_new_zipfile_serialization=False)
@@ -292,6 +300,8 @@ HOSTILE: dict[str, tuple[Callable[[Path], None], str | None, str]] = {
         "nothing in it was run",
     ),
     "frame by extension": (later(F, lambda: torch_pickle(b"\x80\x02\x82\x01.")), None, "nothing in it was run"),
+    "frame of half a pixel": (torch_file(F, changed(img_size=np.array([512, 512.5]))), None, "whole"),
+    "frame of an infinite size": (torch_file(F, changed(img_size=np.array([512, np.inf]))), None, "whole"),
     "frame of nothing but dicts": (later(F, lambda: torch_pickle(MANY_DICTS)), None, "more instructions"),
     "frame of nothing but memos": (later(F, lambda: torch_pickle(MANY_MEMOS)), None, "more instructions"),
     "frame that is a whole module": (torch_file(F, torch.nn.Linear(2, 2)), None, "asks for torch.nn"),
@@ -467,6 +477,11 @@ HOSTILE: dict[str, tuple[Callable[[Path], None], str | None, str]] = {
         None,
         "truncated",
     ),
+    "identity of a long type": (
+        put("identity.npy", header("{'descr':'" + "z" * 8000 + "','fortran_order':False,'shape':(300,)}")),
+        None,
+        "not a readable .npy file",
+    ),
     "identity that is a pipe": (pipe("identity.npy"), None, "no such file"),
     "identity that links out": (link("identity.npy", "/etc/hostname"), None, "leads out of the folder"),
     # VHAP and GaussianAvatars
@@ -478,6 +493,7 @@ HOSTILE: dict[str, tuple[Callable[[Path], None], str | None, str]] = {
     "offset of objects": (sequence(static_offset=np.array([Bomb()], dtype=object)), None, "not plain numbers"),
     "offset with NaN": (sequence(static_offset=np.full((1, 5143, 3), np.nan)), None, "not finite"),
     "offset of kilometres": (sequence(static_offset=np.full((1, 5143, 3), 1e3)), None, "beyond 1 m"),
+    "timestep with a long name": (long_name, None, "not a readable .npz file"),
     "timestep of 100 MB": (sequence(static_offset=np.zeros((30_000_000,), np.float32)), None, "than the 4194304"),
     "timestep that links out": (link("flame_param/00001.npz", "/etc/hostname", sequence()), None, "leads out"),
     "tracked that is truncated": (
