@@ -27,6 +27,7 @@ from ffngen.params.parameter_set import ParameterSet
 _KEY_FRAMES = 40
 #: A long video is smoothed in stretches, each with a few frames of the next one.
 _STRETCH, _AHEAD = 400, 12
+_NO_FACE = "no face found"
 
 #: Told (what, done, total or None).
 Progress = Callable[[str, int, int | None], None]
@@ -215,7 +216,7 @@ def fit_images(
                 continue
             found = detector(image, found if person.video is not None else None)
             if found is None:
-                skipped.append((name, "no face found"))
+                skipped.append((name, _NO_FACE))
                 continue
             seen.append(fitter.observe(name, number, (image.shape[1], image.shape[0]), found))
         if not seen:
@@ -231,7 +232,8 @@ def fit_images(
     if not frames:
         first, why = skipped[0] if skipped else ("the footage", "has no frames")
         more = f", and {len(skipped) - 1} more" if len(skipped) > 1 else ""
-        raise InputFileError(
-            f"{why}{more}", where=Path(first), mend="give pictures with a face that fills a tenth of their width"
-        )
+        # Of files that cannot be read, the reason says what to mend.
+        unseen = any(why == _NO_FACE for _, why in skipped)
+        mend = "give pictures with a face that fills a tenth of their width" if unseen else None
+        raise InputFileError(f"{why}{more}", where=Path(first), mend=mend)
     return FitResult(tuple(frames), tuple(skipped))
