@@ -27,17 +27,15 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from ffngen.errors import InputFileError
-from ffngen.head.npz import checked_size
 from ffngen.params.arkit import ARKIT_ACTIONS
 from ffngen.params.parameter_set import ParameterSet
 from ffngen.params.recording import (
     ACTION_INDEX,
-    MAX_BYTES,
     MAX_FRAMES,
     Recording,
     checked_activation,
-    files_below,
-    recorded_sets,
+    first_bytes,
+    read_recordings,
 )
 from ffngen.params.timecode import Timecode, frames_per_second, parse_timecode
 
@@ -62,27 +60,16 @@ def read_livelink(path: Path) -> list[ParameterSet]:
 
     :raises InputFileError: for a damaged recording, with the row (the header is row 1) and the column at fault.
     """
-    sets: list[ParameterSet] = []
-    for file in files_below(path, (".csv",)):
-        if _is_recording(file):
-            sets += recorded_sets(_read_file(file), file, path)
-    return sets
+    return read_recordings(path, (".csv",), _is_recording, _read_file)
 
 
 def _is_recording(path: Path) -> bool:
-    try:
-        if not path.is_file():
-            return False
-        with path.open("rb") as stream:
-            head = stream.readline(_MAX_LINE)
-    except OSError as error:
-        raise InputFileError(f"cannot be read ({error.strerror})", where=path) from error
+    head = first_bytes(path, _MAX_LINE).partition(b"\n")[0]
     names = {name.strip().lower() for name in head.decode("utf-8-sig", "replace").split(",")}
     return "timecode" in names and not names.isdisjoint(ACTION_INDEX)
 
 
 def _read_file(path: Path) -> Recording:
-    checked_size(path, MAX_BYTES)
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             return _Reader(path, stream).recording()

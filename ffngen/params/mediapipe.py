@@ -23,18 +23,16 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from ffngen.errors import InputFileError
-from ffngen.head.npz import checked_size
 from ffngen.params.arkit import ARKIT_ACTIONS
 from ffngen.params.json_stream import read_items
 from ffngen.params.parameter_set import ParameterSet
 from ffngen.params.recording import (
     ACTION_INDEX,
-    MAX_BYTES,
     MAX_FRAMES,
     Recording,
     checked_activation,
-    files_below,
-    recorded_sets,
+    first_bytes,
+    read_recordings,
 )
 
 _SHAPES = ("faceBlendshapes", "face_blendshapes", "blendshapes")
@@ -62,26 +60,15 @@ def read_mediapipe(path: Path) -> list[ParameterSet]:
 
     :raises InputFileError: for a damaged file, with the frame and the name at fault, or for more than one face.
     """
-    sets: list[ParameterSet] = []
-    for file in files_below(path, (".json", ".jsonl", ".ndjson")):
-        if _is_result(file):
-            sets += recorded_sets(_read_file(file), file, path)
-    return sets
+    return read_recordings(path, (".json", ".jsonl", ".ndjson"), _is_result, _read_file)
 
 
 def _is_result(path: Path) -> bool:
-    try:
-        if not path.is_file():
-            return False
-        with path.open("rb") as stream:
-            head = stream.read(_SNIFF)
-    except OSError as error:
-        raise InputFileError(f"cannot be read ({error.strerror})", where=path) from error
+    head = first_bytes(path, _SNIFF)
     return head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"[", b"{") and any(mark in head for mark in _MARKS)
 
 
 def _read_file(path: Path) -> Recording:
-    checked_size(path, MAX_BYTES)
     frames: list[int] = []
     activations: list[NDArray[np.float64]] = []
     rotations: list[NDArray[np.float64]] = []

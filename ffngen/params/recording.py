@@ -6,13 +6,15 @@ head's actions turn the eyeballs themselves), so the eye joints stay at rest, or
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ffngen.errors import InputFileError
+from ffngen.head.npz import checked_size
 from ffngen.params.arkit import ARKIT_ACTIONS
 from ffngen.params.parameter_set import ParameterSet
 from ffngen.params.places import emotion_of, find_files, identity_of, text
@@ -48,7 +50,7 @@ class Recording:
     fps: float | None
 
 
-def recorded_sets(recording: Recording, path: Path, root: Path) -> list[ParameterSet]:
+def _recorded_sets(recording: Recording, path: Path, root: Path) -> list[ParameterSet]:
     """One set for each frame of a recording. Each file is one track and one identity.
 
     The head's rotation goes to the neck and the global joint in fixed parts; both turn about its own axis, so that
@@ -79,7 +81,36 @@ def recorded_sets(recording: Recording, path: Path, root: Path) -> list[Paramete
     ]
 
 
-def files_below(path: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:
+def read_recordings(
+    path: Path, suffixes: tuple[str, ...], is_one: Callable[[Path], bool], read: Callable[[Path], Recording]
+) -> list[ParameterSet]:
+    """The sets of one recording, or of all below a folder; empty where there is none.
+
+    :param suffixes: of the files that are looked at in a folder.
+    :param is_one: whether a file is a recording of this kind.
+    :param read: reads one.
+    :raises InputFileError: as ``is_one`` and ``read``, or a folder that cannot be read.
+    """
+    sets: list[ParameterSet] = []
+    for file in _files_below(path, suffixes):
+        if is_one(file):
+            checked_size(file, MAX_BYTES)
+            sets += _recorded_sets(read(file), file, path)
+    return sets
+
+
+def first_bytes(path: Path, count: int) -> bytes:
+    """The beginning of an ordinary file, and nothing of anything else; raises :class:`InputFileError`."""
+    try:
+        if not path.is_file():
+            return b""
+        with path.open("rb") as stream:
+            return stream.read(count)
+    except OSError as error:
+        raise InputFileError(f"cannot be read ({error.strerror})", where=path) from error
+
+
+def _files_below(path: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:
     """``path`` itself where it is a file, else the files below it with one of these suffixes, in a fixed order.
 
     :raises InputFileError: for a folder that cannot be read, or a link in it that leads nowhere or out of it.

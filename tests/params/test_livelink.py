@@ -320,7 +320,7 @@ def test_too_many_rows_or_bytes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     monkeypatch.setattr("ffngen.params.livelink.MAX_FRAMES", 19)
     with pytest.raises(InputFileError, match="has more than 19 rows"):
         read_livelink(path)
-    monkeypatch.setattr("ffngen.params.livelink.MAX_BYTES", 100)
+    monkeypatch.setattr("ffngen.params.recording.MAX_BYTES", 100)
     with pytest.raises(InputFileError, match="more than the 100 that are read"):
         read_livelink(path)
 

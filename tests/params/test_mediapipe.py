@@ -248,7 +248,7 @@ def test_limits(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(json_stream, "_CHUNK", 600)
     with pytest.raises(InputFileError, match="item 0 has more than 1000 characters"):
         read_mediapipe(path)
-    monkeypatch.setattr("ffngen.params.mediapipe.MAX_BYTES", 100)
+    monkeypatch.setattr("ffngen.params.recording.MAX_BYTES", 100)
     with pytest.raises(InputFileError, match="more than the 100 that are read"):
         read_mediapipe(path)
 
