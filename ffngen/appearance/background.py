@@ -13,6 +13,8 @@ from ffngen.appearance.colour import linear_to_srgb, luminance
 from ffngen.appearance.folders import choose, image_files
 from ffngen.appearance.hdri import equirectangular, load_hdri
 from ffngen.errors import InputFileError, JobError
+from ffngen.geometry.camera import Camera
+from ffngen.geometry.plane import FacingPlane
 from ffngen.images import read_image
 
 Array32 = NDArray[np.float32]
@@ -104,6 +106,27 @@ def choose_background(folder: str | Path, rng: np.random.Generator, width: int, 
     """
     path = choose(image_files(folder, "backgrounds"), rng)
     return path, image_background(path, width, height)
+
+
+def seen_of_plane(picture: Rgb, margin: tuple[int, int], plane: FacingPlane, camera: Camera) -> Rgb:
+    """What a camera sees of the plane behind the head.
+
+    :param picture: on the plane, (h, w, 3) uint8 sRGB: what ``plane.view`` sees of it, and ``margin`` pixels beyond.
+    :param margin: (x, y) pixels.
+    :returns: (H, W, 3) uint8 sRGB; beyond the picture's edge, the edge goes on.
+    """
+    H = plane.homography(camera, plane.view)
+    H = np.array([[1, 0, margin[0]], [0, 1, margin[1]], [0, 0, 1]]) @ H
+    return cast(
+        Rgb,
+        cv2.warpPerspective(
+            picture,
+            H,
+            (camera.width, camera.height),
+            flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP,
+            borderMode=cv2.BORDER_REPLICATE,
+        ),
+    )
 
 
 def _defocus(picture: Array32, radius: float) -> Array32:

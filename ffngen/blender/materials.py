@@ -14,7 +14,7 @@ from mathutils import Matrix
 
 from ffngen.blender.frames import blender_camera_matrix
 from ffngen.blender.nodes import empty_node_tree
-from ffngen.geometry.camera import Camera
+from ffngen.geometry.plane import FacingPlane
 from ffngen.render.request import MATERIALS
 
 ATLAS_NODE = "atlas"
@@ -116,13 +116,14 @@ def make_background_plane(scene: Any) -> Any:
     return plane
 
 
-def update_background_plane(plane: Any, camera: Camera, depth: float, picture: Path) -> None:
-    """Place the plane at ``depth`` metres so that it fills the frame exactly, with its picture."""
+def update_background_plane(plane: Any, place: FacingPlane, margin: tuple[int, int], picture: Path) -> None:
+    """Put the plane in its place, so that its picture fills the frame exactly and reaches ``margin`` pixels beyond."""
+    camera, depth = place.view, place.depth
     image = _replace_image("background", picture)
     plane.data.materials[0].node_tree.nodes["picture"].image = image
     K = camera.K
-    width = camera.width * depth / K[0, 0]
-    height = camera.height * depth / K[1, 1]
+    width = (camera.width + 2 * margin[0]) * depth / K[0, 0]
+    height = (camera.height + 2 * margin[1]) * depth / K[1, 1]
     # The frame's edges lie half a pixel outside the centres of its outer pixels.
     centre_x = ((camera.width - 1) / 2 - K[0, 2]) * depth / K[0, 0]
     centre_y = ((camera.height - 1) / 2 - K[1, 2]) * depth / K[1, 1]

@@ -14,6 +14,17 @@ if TYPE_CHECKING:
     from ffngen.blender.scene import BlenderScene
 
 
+def _animate_camera(scene: BlenderScene, request: SequenceRequest) -> None:
+    """Key the camera's place in every frame, where it moves."""
+    if request.poses is None:
+        return
+    scene.camera.rotation_mode = "QUATERNION"
+    for i in range(len(request.facial)):
+        scene.set_camera(request.camera_of(i))
+        scene.camera.keyframe_insert("location", frame=i + 1)
+        scene.camera.keyframe_insert("rotation_quaternion", frame=i + 1)
+
+
 def save_blend(scene: BlenderScene, request: SequenceRequest, path: Path) -> None:
     """Save the scene with the whole facial motion as an animated head, textures packed.
 
@@ -38,10 +49,12 @@ def save_blend(scene: BlenderScene, request: SequenceRequest, path: Path) -> Non
     border, transparent = colour.render.use_border, colour.render.film_transparent
     colour.render.use_border = colour.render.film_transparent = False
     colour.frame_start, colour.frame_end = 1, len(request.facial)
+    _animate_camera(scene, request)
     bpy.ops.file.pack_all()
     bpy.ops.wm.save_as_mainfile(filepath=str(path), copy=True, compress=True)
     colour.render.use_border, colour.render.film_transparent = border, transparent
     scene.background.hide_render = True
+    scene.camera.animation_data_clear()
     head.hide_render = head.hide_viewport = False
     mesh = animated.data
     bpy.data.objects.remove(animated)

@@ -54,11 +54,11 @@ class BlenderScene:
     def load(self, request: SequenceRequest, folder: Path) -> None:
         """Prepare a sequence: topology where it is new, camera, light, materials."""
         self._set_topology(request)
-        self._set_camera(request.camera)
+        self.set_camera(request.camera)
         appearance = request.appearance
         materials.update_materials(self.materials, appearance, folder / "atlas.png")
         materials.update_background_plane(
-            self.background, request.camera, request.background_depth, folder / "background.png"
+            self.background, request.background, request.background_margin, folder / "background.png"
         )
         self.lamps = lights.update_lights(
             self.colour, self.world, self.lamps, appearance["lighting"], request.environment
@@ -88,7 +88,8 @@ class BlenderScene:
         self._set_vertices(current, facial_next, head_next)
         passes.render(self.truth, crop, path)
 
-    def _set_camera(self, camera: Camera) -> None:
+    def set_camera(self, camera: Camera) -> None:
+        """Look through a camera; resolution, lens and place are its."""
         data = self.camera.data
         self.camera.matrix_world = Matrix(blender_camera_matrix(camera.T_world_cam).tolist())
         data.sensor_fit = "HORIZONTAL"

@@ -96,7 +96,7 @@ def check_sizes(root: Path, metadata: SequenceMetadata) -> list[Failure]:
 def check_contents(root: Path, metadata: SequenceMetadata) -> list[Failure]:
     """Compare the digests of one sequence's files, and the sizes of its images, with its metadata."""
     failures = []
-    camera = metadata.get_camera()
+    width, height = metadata.size
     layout = metadata.layout
     images = {
         str(layout.file(output, frame))
@@ -109,8 +109,8 @@ def check_contents(root: Path, metadata: SequenceMetadata) -> list[Failure]:
         try:
             if path in metadata.files and sha256_file(root / path) != metadata.files[path].sha256:
                 failures.append(Failure(Fault.DIGEST, path, "its content has changed since it was written"))
-            if path in images and (size := image_size(root / path)) != (camera.width, camera.height):
-                wanted = f"{camera.width} x {camera.height}"
+            if path in images and (size := image_size(root / path)) != (width, height):
+                wanted = f"{width} x {height}"
                 failures.append(Failure(Fault.IMAGE_SIZE, path, f"{size[0]} x {size[1]} instead of {wanted}"))
         except FfngenError as error:
             failures.append(Failure(Fault.UNREADABLE, path, error.what))

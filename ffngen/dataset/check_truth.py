@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ffngen.dataset.arrays import SequenceVertices, read_mask, read_vertices
 from ffngen.dataset.layout import Output, Record
 from ffngen.dataset.metadata import SequenceMetadata
-from ffngen.dataset.raycast import CastFrame, cast_frame
+from ffngen.dataset.raycast import CastFrame, Target, cast_frame, cast_plane
 from ffngen.dataset.report import ErrorPool, ErrorSummary, Failure, Fault, SequenceTruth
 from ffngen.errors import InputFileError
 from ffngen.flow.exr import read_depth_exr
@@ -43,7 +43,8 @@ class _Pools:
     silhouette_pixels: int = 0
     mask_disagreement: int = 0
     mask_disagreement_inside: int = 0
-    outside_nonzero: int = 0
+    plane: ErrorPool = field(default_factory=ErrorPool)
+    outside_wrong: int = 0
 
 
 def check_truth(root: Path, metadata: SequenceMetadata) -> tuple[SequenceTruth | None, list[Failure]]:
@@ -90,21 +91,27 @@ class _Frame:
             array = read_depth_exr(path)
         else:
             array = read_flow(path)
-        camera = self.metadata.get_camera()
-        if array.shape[:2] != (camera.height, camera.width):
+        width, height = self.metadata.size
+        if array.shape[:2] != (height, width):
             raise InputFileError(f"{array.shape[1]} x {array.shape[0]} pixels, unlike the camera", where=path)
         return array
 
 
 def _compare_frame(frame: _Frame, vertices: SequenceVertices, index: int, pools: _Pools) -> None:
-    cast = cast_frame(vertices.facial[index], vertices.faces, frame.metadata.get_camera())
-    last = index == len(vertices.frames) - 1
-    targets = () if last else (vertices.facial[index + 1], vertices.head[index])
+    metadata, last = frame.metadata, index == len(vertices.frames) - 1
+    camera = metadata.get_camera(frame.number)
+    later = camera if last else metadata.get_camera(frame.number + 1)
+    cast = cast_frame(vertices.facial[index], vertices.faces, camera)
+    plane_depth, plane_flow = cast_plane(metadata.background, camera, later)
+    targets: tuple[Target, ...] = ()
+    if not last:
+        targets = ((vertices.facial[index + 1], later), (vertices.head[index], later))
     silhouette = cast.silhouette(targets)
     hit, mask = cast.hit, frame.read(Output.MASK) != 0
     _look_again(cast, (mask != hit) & ~silhouette, targets, silhouette)
     if not last:
         _compare_flows(frame, cast, targets, silhouette, mask, pools)
+        _compare_beside(frame, None if later == camera else plane_flow, ~mask, pools)
     inside = hit & ~silhouette
     pools.head_pixels += int(hit.sum())
     pools.head_silhouette_pixels += int((hit & silhouette).sum())
@@ -113,20 +120,20 @@ def _compare_frame(frame: _Frame, vertices: SequenceVertices, index: int, pools:
     pools.mask_disagreement_inside += int(((mask != hit) & ~silhouette).sum())
     depth = frame.read(Output.DEPTH)
     pools.depth.add(depth[inside] - cast.depth[inside])
-    pools.background.add(depth[~hit & ~silhouette] - frame.metadata.background_depth)
+    pools.background.add(depth[~hit & ~silhouette] - plane_depth[~hit & ~silhouette])
 
 
 def _compare_flows(
     frame: _Frame,
     cast: CastFrame,
-    targets: tuple[NDArray[np.float32], ...],
+    targets: tuple[Target, ...],
     silhouette: NDArray[np.bool_],
     mask: NDArray[np.bool_],
     pools: _Pools,
 ) -> None:
     """Compare both flows; pixels that prove to lie at an edge are added to ``silhouette``."""
     facial, head = (frame.read(output) for output in (Output.FACIAL_FLOW, Output.HEAD_FLOW))
-    missed = np.stack([facial - cast.flow_to(targets[0]), head - cast.flow_to(targets[1])])
+    missed = np.stack([facial - cast.flow_to(*targets[0]), head - cast.flow_to(*targets[1])])
     errors = np.hypot(missed[..., 0], missed[..., 1])
     rounding = frame.metadata.flow_format.rounding
     # What the files' format rounds away was not there to be right or wrong.
@@ -139,14 +146,28 @@ def _compare_flows(
     ):
         pool.add(error[inside])
         edge_pool.add(error[edge])
-    still = (facial == 0).all(axis=-1) & (head == 0).all(axis=-1) & (facial - head == 0).all(axis=-1)
-    pools.outside_nonzero += int((~mask & ~still).sum())
+
+
+def _compare_beside(frame: _Frame, plane: NDArray[np.float64] | None, beside: NDArray[np.bool_], pools: _Pools) -> None:
+    """Compare the flow of the plane behind the head, where the mask says that it is seen.
+
+    :param plane: its flow, (H, W, 2); None where the camera stands still, and the flow is exactly 0.
+    """
+    facial, head = (frame.read(output)[beside] for output in (Output.FACIAL_FLOW, Output.HEAD_FLOW))
+    wrong = (facial != head).any(axis=-1)
+    if plane is None:
+        wrong |= (facial != 0).any(axis=-1)
+    else:
+        missed = facial - plane[beside]
+        error = np.hypot(missed[..., 0], missed[..., 1])
+        pools.plane.add(np.maximum(error - frame.metadata.flow_format.rounding(facial), 0))
+    pools.outside_wrong += int(wrong.sum())
 
 
 def _look_again(
     cast: CastFrame,
     suspect: NDArray[np.bool_],
-    targets: tuple[NDArray[np.float32], ...],
+    targets: tuple[Target, ...],
     silhouette: NDArray[np.bool_],
 ) -> None:
     """Add the suspects that prove to lie at an edge to ``silhouette``, unless they are too many to be that."""
@@ -170,7 +191,8 @@ def _truth(metadata: SequenceMetadata, pools: _Pools) -> SequenceTruth:
         background_depth=pools.background.summary(),
         mask_disagreement=pools.mask_disagreement,
         mask_disagreement_inside=pools.mask_disagreement_inside,
-        outside_nonzero=pools.outside_nonzero,
+        background_flow=pools.plane.summary(),
+        outside_wrong=pools.outside_wrong,
     )
 
 
@@ -192,8 +214,13 @@ def _judge(truth: SequenceTruth) -> list[Failure]:
         found.append((Fault.MASK, f"{share}; the bound is {SILHOUETTE_WRONG:.0%}"))
     elif truth.mask_disagreement_inside:
         found.append((Fault.MASK, f"{truth.mask_disagreement_inside} wrong pixels away from the silhouette"))
-    if truth.outside_nonzero:
-        found.append((Fault.OUTSIDE_FLOW, f"{truth.outside_nonzero} pixels outside the mask have a flow"))
+    if truth.outside_wrong:
+        what = "a flow of their own" if truth.background_flow.pixels else "a flow"
+        found.append((Fault.OUTSIDE_FLOW, f"{truth.outside_wrong} pixels outside the mask have {what}"))
+    beside = truth.background_flow
+    if beside.p99 > FLOW_P99 or beside.max > FLOW_MAX:
+        bounds = f"the bounds are p99 {FLOW_P99:g}, max {FLOW_MAX:g}"
+        found.append((Fault.BACKGROUND_FLOW, f"errors {_figures(beside)} px; {bounds}"))
     return [Failure(fault, truth.sequence, message) for fault, message in found]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ffngen.appearance.background import choose_background, hdri_background
+from ffngen.appearance.background import choose_background, hdri_background, seen_of_plane
 from ffngen.appearance.hdri import hdri_path
 from ffngen.appearance.lighting import sample_lighting
 from ffngen.appearance.materials import sample_eye, sample_skin
@@ -39,7 +39,7 @@ class ComposedSequence:
     :param request: for the render process.
     :param parameters: the target of the motion.
     :param atlas_png: the head's texture, as a file.
-    :param background: (H, W, 3) uint8, sRGB: the stationary picture.
+    :param background: uint8, sRGB: the stationary plane's picture; (H, W, 3) and the request's margin on each side.
     :param record: the scene, JSON-ready.
     :param seeds: by purpose.
     :param motion: how the face moves, JSON-ready.
@@ -52,6 +52,14 @@ class ComposedSequence:
     record: dict[str, Any]
     seeds: dict[str, int]
     motion: dict[str, Any]
+
+    def background_of(self, index: int) -> NDArray[np.uint8]:
+        """What the camera of the ``index``-th facial frame sees of the plane: (H, W, 3) uint8, sRGB."""
+        request = self.request
+        camera = request.camera_of(index)
+        if request.background_margin == (0, 0) and camera == request.camera:
+            return self.background
+        return seen_of_plane(self.background, request.background_margin, request.background, camera)
 
 
 def compose(context: JobContext, plan: SequencePlan) -> ComposedSequence:

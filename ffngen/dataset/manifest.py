@@ -93,7 +93,7 @@ def read_manifest(root: str | Path) -> list[SequenceRow]:
 
 def manifest_row(metadata: SequenceMetadata) -> SequenceRow:
     """The row of one sequence."""
-    camera = metadata.get_camera()
+    width, height = metadata.size
     return SequenceRow(
         split=metadata.split,
         emotion=metadata.emotion,
@@ -103,8 +103,8 @@ def manifest_row(metadata: SequenceMetadata) -> SequenceRow:
         include_neutral=metadata.include_neutral,
         motion_scale=metadata.motion_scale or 0.0,
         pairs=len(metadata.layout.pair_frames),
-        width=camera.width,
-        height=camera.height,
+        width=width,
+        height=height,
         model_family=metadata.model.family,
         model_version=metadata.model.version,
         model_digest=metadata.model.digest,

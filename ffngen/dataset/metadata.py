@@ -10,6 +10,7 @@ import json
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
 from ffngen.atomic import read_bounded
@@ -18,6 +19,7 @@ from ffngen.errors import DatasetError, FfngenError, InputFileError
 from ffngen.flow.files import FlowFormat
 from ffngen.flow.values import MAX_PIXELS
 from ffngen.geometry.camera import Camera
+from ffngen.geometry.plane import FacingPlane
 
 #: The version of the layout and of this file. A reader refuses another one.
 FORMAT_VERSION: Final = 1
@@ -25,6 +27,10 @@ FORMAT_VERSION: Final = 1
 _MAX_BYTES = 16 << 20
 #: More frames than a sequence has; bounds what a damaged file makes a reader list.
 _MAX_FRAMES = 9999
+
+Row = tuple[float, float, float, float]
+#: A rigid transform, (4, 4).
+Pose = tuple[Row, Row, Row, Row]
 
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -68,9 +74,10 @@ class FileEntry(_Model):
 class SequenceMetadata(_Model):
     """One complete sequence.
 
-    ``background_depth`` is the depth in metres of the stationary plane that stands behind the head,
-    perpendicular to the optical axis, and fills the rest of the frame; the flow there is 0. ``files`` maps
-    every path of the sequence, relative to the dataset's root, to its size and digest. ``motion_scale`` is 1/n, or
+    ``background_depth`` is the depth in metres of the stationary plane that stands behind the head, perpendicular to
+    the optical axis of ``camera``, and fills the rest of the frame. ``camera_poses`` are the camera's ``T_world_cam``
+    in each facial frame where it moves, and null where it stands still. ``files`` maps every path of the sequence,
+    relative to the dataset's root, to its size and digest. ``motion_scale`` is 1/n, or
     null for motion that a tracker saw; ``motion`` says how the face moves. Of such a motion, ``parameters`` are the
     first frame's.
     """
@@ -89,6 +96,7 @@ class SequenceMetadata(_Model):
     parameters: Parameters
     model: HeadModel
     camera: dict[str, JsonValue]
+    camera_poses: tuple[Pose, ...] | None = None
     background_depth: Annotated[float, Field(gt=0)]
     flow_format: FlowFormat
     image_format: ImageFormat
@@ -100,6 +108,11 @@ class SequenceMetadata(_Model):
     def _check_parts(self) -> Self:
         try:
             camera = Camera.from_json(self.camera)
+            if self.camera_poses is not None:
+                if len(self.camera_poses) != self.n_frames + self.include_neutral:
+                    raise ValueError(f"{len(self.camera_poses)} camera_poses for {self.n_frames} frames")
+                for pose in self.camera_poses:
+                    camera.moved(np.array(pose, dtype=np.float64))
             SequenceKey(self.split, self.emotion, self.sequence)
         except (FfngenError, OverflowError) as error:
             raise ValueError(str(error)) from error
@@ -119,9 +132,25 @@ class SequenceMetadata(_Model):
         """Where its files lie."""
         return SequenceLayout(self.key, self.n_frames, self.include_neutral, self.image_format, self.flow_format)
 
-    def get_camera(self) -> Camera:
-        """The camera of every frame."""
-        return Camera.from_json(self.camera)
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of every frame, pixels."""
+        camera = Camera.from_json(self.camera)
+        return camera.width, camera.height
+
+    def get_camera(self, frame: int) -> Camera:
+        """The camera of one frame; a head-only frame has that of the facial frame of its number.
+
+        :param frame: the frame's number, as in its files' names.
+        """
+        camera = Camera.from_json(self.camera)
+        place = self.layout.facial_frames.index(frame)
+        return camera if self.camera_poses is None else camera.moved(np.array(self.camera_poses[place]))
+
+    @property
+    def background(self) -> FacingPlane:
+        """The plane behind the head."""
+        return FacingPlane(Camera.from_json(self.camera), self.background_depth)
 
 
 def encode_metadata(metadata: SequenceMetadata) -> bytes:

@@ -19,9 +19,13 @@ from numpy.typing import NDArray
 
 from ffngen.errors import MissingPackageError
 from ffngen.geometry.camera import Camera
+from ffngen.geometry.plane import FacingPlane
 
 Array64 = NDArray[np.float64]
 Bools = NDArray[np.bool_]
+
+#: A frame that flows lead to: the mesh's vertices there, (V, 3), metres, world, and the camera there.
+Target = tuple[NDArray[Any], Camera]
 
 #: Two neighbouring pixels show one surface only if the one's triangle, extended, predicts the other's flow this
 #: closely, in pixels ...
@@ -66,15 +70,16 @@ class CastFrame:
         """(H, W) bool: where the mesh is."""
         return self.triangle >= 0
 
-    def flow_to(self, vertices: NDArray[Any]) -> Array64:
+    def flow_to(self, vertices: NDArray[Any], camera: Camera) -> Array64:
         """The flow to the frame in which the same mesh has these vertices.
 
         :param vertices: (V, 3), metres, world.
-        :returns: (H, W, 2) float64, pixels; 0 beside the mesh, where all stands still.
+        :param camera: that frame's.
+        :returns: (H, W, 2) float64, pixels; 0 beside the mesh.
         """
         hit = self.hit
         flow = np.zeros((*hit.shape, 2))
-        flow[hit] = self._moved(vertices, self.triangle[hit], self.barycentric[hit]) - _pixels(hit)
+        flow[hit] = self._moved((vertices, camera), self.triangle[hit], self.barycentric[hit]) - _pixels(hit)
         return flow
 
     def visible_in(self, next_frame: CastFrame, vertices: NDArray[Any]) -> Bools:
@@ -84,11 +89,12 @@ class CastFrame:
         :param vertices: (V, 3), metres, world: its vertices there.
         :returns: (H, W) bool; false beside the mesh.
         """
-        corners = self.camera.to_camera(vertices)[self.faces[self.triangle[self.hit]]]
+        camera = next_frame.camera
+        corners = camera.to_camera(vertices)[self.faces[self.triangle[self.hit]]]
         points = np.einsum("pc,pcx->px", self.barycentric[self.hit], corners)
         rays = points / points[:, 2:]
-        pixels = rays @ self.camera.K.T
-        last = np.array([self.camera.width - 0.5, self.camera.height - 0.5])
+        pixels = rays @ camera.K.T
+        last = np.array([camera.width - 0.5, camera.height - 0.5])
         seen = ((pixels[:, :2] >= -0.5) & (pixels[:, :2] <= last)).all(axis=1) & (points[:, 2] > 0)
         first = _run(next_frame.scene, rays)
         met = first >= 0
@@ -99,13 +105,13 @@ class CastFrame:
         result[self.hit] = seen & ~hidden
         return result
 
-    def silhouette(self, next_vertices: tuple[NDArray[Any], ...]) -> Bools:
+    def silhouette(self, targets: tuple[Target, ...]) -> Bools:
         """The pixels beside an edge of the image of a surface: outlines, and lines where one part hides another.
 
         Two pixels that share a side lie on either side of such an edge when only one of them shows the mesh,
         or when they show two surfaces (:meth:`_two_surfaces`). Both pixels then count.
 
-        :param next_vertices: each (V, 3), metres, world: the frames that flows lead to.
+        :param targets: the frames that flows lead to.
         :returns: (H, W) bool.
         """
         result = np.zeros(self.hit.shape, dtype=bool)
@@ -114,20 +120,20 @@ class CastFrame:
             edge = self.hit[one] != self.hit[other]
             differ = self.hit[one] & self.hit[other] & (self.triangle[one] != self.triangle[other])
             edge[differ] = self._two_surfaces(
-                self.triangle[one][differ], self.triangle[other][differ], self.rays[other][differ], next_vertices
+                self.triangle[one][differ], self.triangle[other][differ], self.rays[other][differ], targets
             )
             result[one] |= edge
             result[other] |= edge
         return result
 
-    def near_edge(self, pixels: Bools, next_vertices: tuple[NDArray[Any], ...]) -> Bools:
+    def near_edge(self, pixels: Bools, targets: tuple[Target, ...]) -> Bools:
         """Which of some pixels see another surface when their ray moves by :data:`EDGE_SHIFT`.
 
         An edge can pass so close to a pixel's centre that its neighbours do not tell: a sliver thinner than a
         pixel, or a corner. There the renderer's rounding decides what is seen.
 
         :param pixels: (H, W) bool: the pixels to look at.
-        :param next_vertices: as for :meth:`silhouette`.
+        :param targets: as for :meth:`silhouette`.
         :returns: (H, W) bool, within ``pixels``.
         """
         result = np.zeros(self.hit.shape, dtype=bool)
@@ -139,7 +145,7 @@ class CastFrame:
             seen = _run(self.scene, shifted)
             found |= (seen < 0) != (triangle < 0)
             differ = (seen >= 0) & (triangle >= 0) & (seen != triangle)
-            found[differ] |= self._two_surfaces(triangle[differ], seen[differ], shifted[differ], next_vertices)
+            found[differ] |= self._two_surfaces(triangle[differ], seen[differ], shifted[differ], targets)
         result[pixels] = found
         return result
 
@@ -148,7 +154,7 @@ class CastFrame:
         one: NDArray[np.int64],
         other: NDArray[np.int64],
         rays: Array64,
-        next_vertices: tuple[NDArray[Any], ...],
+        targets: tuple[Target, ...],
     ) -> Bools:
         """Whether triangles (P,) that are seen beside each other belong to different surfaces.
 
@@ -163,8 +169,8 @@ class CastFrame:
             other_weights, other_depth = _meet(self.crosses[other], self.determinants[other], rays)
             pixel_width = other_depth / min(self.camera.K[0, 0], self.camera.K[1, 1])
             same: Bools = np.abs(depth - other_depth) <= SAME_DEPTH * pixel_width
-            for vertices in next_vertices:
-                missed = self._moved(vertices, one, weights) - self._moved(vertices, other, other_weights)
+            for target in targets:
+                missed = self._moved(target, one, weights) - self._moved(target, other, other_weights)
                 same &= np.hypot(missed[:, 0], missed[:, 1]) <= SAME_FLOW
         apart[apart] = ~same
         return apart
@@ -175,10 +181,11 @@ class CastFrame:
         common &= np.signbit(self.determinants[one]) == np.signbit(self.determinants[other])
         return common
 
-    def _moved(self, vertices: NDArray[Any], triangle: NDArray[np.int64], barycentric: Array64) -> Array64:
+    def _moved(self, target: Target, triangle: NDArray[np.int64], barycentric: Array64) -> Array64:
         """Pixels (P, 2) of the points with these weights (P, 3) on these triangles (P,) of a moved mesh."""
-        corners = self.camera.to_camera(vertices)[self.faces[triangle]]
-        points = np.einsum("pc,pcx->px", barycentric, corners) @ self.camera.K.T
+        vertices, camera = target
+        corners = camera.to_camera(vertices)[self.faces[triangle]]
+        points = np.einsum("pc,pcx->px", barycentric, corners) @ camera.K.T
         return np.asarray(points[:, :2] / points[:, 2:])
 
 
@@ -206,6 +213,21 @@ def cast_frame(vertices: NDArray[Any], faces: NDArray[Any], camera: Camera) -> C
     met = triangle[hit]
     barycentric[hit], depth[hit] = _meet(crosses[met], determinants[met], rays[hit])
     return CastFrame(camera, triangles, rays, triangle, barycentric, depth, crosses, determinants, scene)
+
+
+def cast_plane(plane: FacingPlane, camera: Camera, later: Camera) -> tuple[Array64, Array64]:
+    """The plane behind the head through the centre of each pixel, as if nothing stood before it.
+
+    :param later: the camera of the frame that the flow leads to.
+    :returns: depth (H, W) float64, metres along the axis of ``camera``, and flow (H, W, 2) float64, pixels.
+    """
+    axis = plane.view.T_world_cam[:3, 2]
+    point = plane.view.position + plane.depth * axis
+    origin, directions = camera.pixel_rays()
+    depth = ((point - origin) @ axis) / (directions @ axis)
+    pixels, _ = later.project(origin + depth[..., None] * directions)
+    u, v = np.meshgrid(np.arange(camera.width), np.arange(camera.height))
+    return depth, pixels - np.stack([u, v], axis=-1)
 
 
 def _meet(crosses: Array64, determinants: Array64, rays: Array64) -> tuple[Array64, Array64]:

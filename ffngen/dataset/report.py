@@ -28,6 +28,7 @@ class Fault(StrEnum):
     GEOMETRY = "geometry"
     FACIAL_FLOW = "facial-flow"
     HEAD_FLOW = "head-flow"
+    BACKGROUND_FLOW = "background-flow"
     OUTSIDE_FLOW = "flow-outside-mask"
     SILHOUETTE = "silhouette"
     DEPTH = "depth"
@@ -101,7 +102,9 @@ class SequenceTruth:
     :param background_depth: beside the head, without the silhouette.
     :param mask_disagreement: pixels, on all frames, where the mask and the rays disagree.
     :param mask_disagreement_inside: those of them that do not lie on the silhouette.
-    :param outside_nonzero: pixels outside the mask whose facial, head or expression flow is not exactly 0.
+    :param background_flow: outside the mask, against the plane's flow; no pixels where the camera stands still.
+    :param outside_wrong: pixels outside the mask whose facial and head flow are not the same, or, where the camera
+        stands still, not exactly 0.
     """
 
     sequence: str
@@ -117,7 +120,8 @@ class SequenceTruth:
     background_depth: ErrorSummary
     mask_disagreement: int
     mask_disagreement_inside: int
-    outside_nonzero: int
+    background_flow: ErrorSummary
+    outside_wrong: int
 
 
 @dataclass(frozen=True)

@@ -92,7 +92,7 @@ class SequenceWork:
             self._write_truth(frame, raw, number)
         else:
             assert self._composed is not None
-            image = read_colour(raw, frame.crop, self._composed.background)
+            image = read_colour(raw, frame.crop, self._composed.background_of(frame.frame))
             output = _IMAGES[frame.kind]
             self._keep(output, number, image)
             job = self._context.job
@@ -103,10 +103,9 @@ class SequenceWork:
     def _write_truth(self, frame: RenderedFrame, raw: Path, number: int) -> None:
         assert self._composed is not None
         request = self._composed.request
-        camera = request.camera
-        truth = read_truth(
-            raw, frame.crop, width=camera.width, height=camera.height, background_depth=request.background_depth
-        )
+        camera = request.camera_of(frame.frame)
+        later = request.camera_of(min(frame.frame + 1, len(request.facial) - 1))
+        truth = read_truth(raw, frame.crop, plane=request.background, camera=camera, later=later)
         mask = truth.mask.astype(np.uint8)
         self._keep(Output.MASK, number, mask)
         self._keep(Output.DEPTH, number, truth.depth)
@@ -212,6 +211,7 @@ class SequenceWork:
             ),
             model=HeadModel(family=model.family, version=model.version, digest=model.digest),
             camera=composed.request.camera.to_json(),
+            camera_poses=None if composed.request.poses is None else composed.request.poses.tolist(),
             background_depth=composed.request.background_depth,
             flow_format=layout.flow_format,
             image_format=layout.image_format,

@@ -41,12 +41,12 @@ class AreaFinder:
     def areas(self, pair: Pair) -> Mapping[str, Mapping[str, Bools]]:
         """For ``facial``, ``head`` and ``expression`` flow, name -> (H, W) bool; regions have their names."""
         vertices = pair.vertices
-        camera = pair.metadata.get_camera()
+        camera, later = (pair.metadata.get_camera(frame) for frame in (pair.frame, pair.frame + 1))
         index = int(np.flatnonzero(vertices.frames == pair.frame)[0])
         identity = (pair.root, pair.metadata.key)
         first = self._frame((*identity, pair.frame), vertices.facial[index], vertices.faces, camera)
-        facial = cast_frame(vertices.facial[index + 1], vertices.faces, camera)
-        head = cast_frame(vertices.head[index], vertices.faces, camera)
+        facial = cast_frame(vertices.facial[index + 1], vertices.faces, later)
+        head = cast_frame(vertices.head[index], vertices.faces, later)
         self._cast = ((*identity, pair.frame + 1), facial)
         regions = self._regions(pair.metadata, first)
         seen = {

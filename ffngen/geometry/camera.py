@@ -90,6 +90,10 @@ class Camera:
             pixels = homogeneous[..., :2] / depth[..., None]
         return pixels, depth
 
+    def moved(self, T_world_cam: Array64) -> Camera:
+        """The same camera in another place; raises :class:`FfngenError` where that is no rigid transform's form."""
+        return Camera(self.K, T_world_cam, self.width, self.height)
+
     def resized(self, width: int, height: int) -> Camera:
         """The same view in an image of another size; the image's edges stay where they are.
 

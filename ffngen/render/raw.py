@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from ffngen.appearance.colour import linear_to_srgb, srgb_to_linear
 from ffngen.flow.passes import decode_vector_pass, decode_vector_pass_backward
+from ffngen.geometry.camera import Camera
+from ffngen.geometry.plane import FacingPlane
 from ffngen.render.request import Crop
 
 Float32 = NDArray[np.float32]
@@ -28,8 +30,8 @@ class Truth:
 
     :param mask: (H, W) bool: pixels whose centre lies on the head.
     :param depth: (H, W) float32, metres; the background plane's depth off the head.
-    :param facial_flow: (H, W, 2) float32, pixels, to the next facial frame; 0 off the head.
-    :param head_flow: (H, W, 2) float32, pixels, to the next head-only frame; 0 off the head.
+    :param facial_flow: (H, W, 2) float32, pixels, to the next facial frame; the plane's off the head.
+    :param head_flow: (H, W, 2) float32, pixels, to the next head-only frame; the plane's off the head.
     """
 
     mask: NDArray[np.bool_]
@@ -44,18 +46,22 @@ def _channels(path: Path) -> dict[str, Float32]:
         return {".".join(name.split(".")[-2:]): np.asarray(channel.pixels) for name, channel in file.channels().items()}
 
 
-def read_truth(path: Path, crop: Crop, *, width: int, height: int, background_depth: float) -> Truth:
+def read_truth(path: Path, crop: Crop, *, plane: FacingPlane, camera: Camera, later: Camera) -> Truth:
     """The truth of a frame.
+
+    :param plane: what is seen where the head is not.
+    :param camera: of this frame.
+    :param later: of the frame that the flows lead to.
 
     The Vector pass points to the next frame and to the previous one (:mod:`ffngen.flow.passes`); the
     render process puts the head-only frame in the previous one's place. Where no
     vertex of a triangle moves, the motion flags make the flow exactly 0; where the head-only frame
     and the facial frame agree, both flows are the same number.
     """
-    mask = np.zeros((height, width), dtype=bool)
-    depth = np.full((height, width), background_depth, dtype=np.float32)
-    facial_flow = np.zeros((height, width, 2), dtype=np.float32)
-    head_flow = np.zeros((height, width, 2), dtype=np.float32)
+    mask = np.zeros((camera.height, camera.width), dtype=bool)
+    depth = plane.depth_in(camera)
+    facial_flow = plane.flow(camera, later)
+    head_flow = facial_flow.copy()
     if not crop.is_empty:
         channels = _channels(path)
         inside = channels["Depth.Z"] < _NO_SURFACE
@@ -65,8 +71,9 @@ def read_truth(path: Path, crop: Crop, *, width: int, height: int, background_de
         head = np.where(differ[..., None], decode_vector_pass_backward(vector), facial)
         mask[crop.slices] = inside
         depth[crop.slices] = np.where(inside, channels["Depth.Z"], depth[crop.slices])
-        facial_flow[crop.slices] = np.where(facial_moves[..., None], facial, 0)
-        head_flow[crop.slices] = np.where(head_moves[..., None], head, 0)
+        for flow, decoded, moves in ((facial_flow, facial, facial_moves), (head_flow, head, head_moves)):
+            on_head = np.where(moves[..., None], decoded, 0)
+            flow[crop.slices] = np.where(inside[..., None], on_head, flow[crop.slices])
     return Truth(mask, depth, facial_flow, head_flow)
 
 
@@ -74,9 +81,9 @@ def read_colour(path: Path, crop: Crop, background: NDArray[np.uint8]) -> NDArra
     """The picture: the head over the stationary background, in linear light.
 
     The render is premultiplied RGBA with transparent surroundings, so that every pixel off the head
-    is the background's own code value, in every frame the same.
+    is the background's own code value; where the camera stands still, the same in every frame.
 
-    :param background: (H, W, 3) uint8, sRGB.
+    :param background: (H, W, 3) uint8, sRGB: what the frame's camera sees of the plane.
     :returns: (H, W, 3) uint8, sRGB.
     """
     image = background.copy()

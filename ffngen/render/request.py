@@ -5,6 +5,7 @@ A request is a folder that the parent writes and the process reads::
     request.json     camera, light, materials, frames, settings
     arrays.npz       vertices of every frame, faces, texture coordinates, material of each face
     atlas.png        the texture of the whole head
+    background.png   the picture on the plane behind it
     raw/             written by the process: one EXR file per pass, named by :class:`RawPass`
 
 Conventions: CONVENTIONS.md.
@@ -22,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ffngen.geometry.camera import Camera
+from ffngen.geometry.plane import FacingPlane
 
 #: Materials of a head's faces, by index.
 MATERIALS = ("skin", "eye", "mouth", "teeth")
@@ -94,8 +96,11 @@ class Settings:
 class SequenceRequest:
     """One sequence to render.
 
-    :param camera: the camera, the same for every frame.
-    :param background_depth: metres along the optical axis to the stationary background plane.
+    :param camera: the camera; where it moves, the view that the background plane faces.
+    :param poses: (N, 4, 4) float64: the camera's ``T_world_cam`` in each facial frame, and in the head-only frame of
+        its number; None where it stands still.
+    :param background_depth: metres along the optical axis of ``camera`` to the stationary background plane.
+    :param background_margin: (x, y) pixels by which the plane's picture reaches beyond the view of ``camera``.
     :param facial: (N, V, 3) float32, metres, world: the facial frames.
     :param head: (N-1, V, 3) float32: head-only frames; ``head[i]`` follows ``facial[i]``.
     :param faces: (F, 3) int32.
@@ -118,6 +123,17 @@ class SequenceRequest:
     environment: str
     appearance: dict[str, Any]
     settings: Settings
+    poses: NDArray[np.float64] | None = None
+    background_margin: tuple[int, int] = (0, 0)
+
+    def camera_of(self, index: int) -> Camera:
+        """The camera of the ``index``-th facial frame (0 is the first)."""
+        return self.camera if self.poses is None else self.camera.moved(self.poses[index])
+
+    @property
+    def background(self) -> FacingPlane:
+        """The plane behind the head."""
+        return FacingPlane(self.camera, self.background_depth)
 
     def write(self, folder: Path, atlas_png: bytes, background_png: bytes) -> None:
         """Write the request to ``folder``, which must exist; the process finds everything there."""
@@ -129,6 +145,8 @@ class SequenceRequest:
             np.savez(file, **arrays)
         data = {
             "camera": self.camera.to_json(),
+            "poses": None if self.poses is None else self.poses.tolist(),
+            "background_margin": self.background_margin,
             "background_depth": self.background_depth,
             "environment": self.environment,
             "appearance": self.appearance,
@@ -144,6 +162,8 @@ class SequenceRequest:
         with np.load(folder / "arrays.npz", allow_pickle=False) as arrays:
             return cls(
                 camera=Camera.from_json(data["camera"]),
+                poses=None if data["poses"] is None else np.array(data["poses"], dtype=np.float64),
+                background_margin=tuple(data["background_margin"]),
                 background_depth=data["background_depth"],
                 environment=data["environment"],
                 appearance=data["appearance"],

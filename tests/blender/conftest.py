@@ -208,10 +208,11 @@ class Rendered:
         return next(frame for frame in self.frames if (frame.kind, frame.frame) == (kind, number))
 
     def truth(self, number: int) -> Truth:
-        frame, camera = self._frame(RawPass.TRUTH, number), self.request.camera
+        frame, request = self._frame(RawPass.TRUTH, number), self.request
+        later = request.camera_of(min(number + 1, len(request.facial) - 1))
         return read_truth(
-            frame.kind.path(self.folder, number), frame.crop, width=camera.width, height=camera.height,
-            background_depth=self.request.background_depth,
+            frame.kind.path(self.folder, number), frame.crop,
+            plane=request.background, camera=request.camera_of(number), later=later,
         )  # fmt: skip
 
     def colour(self, kind: RawPass, number: int) -> Array:

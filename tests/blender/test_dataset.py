@@ -78,7 +78,7 @@ def test_off_centre_in_other_formats(tmp_path: Path) -> None:
     )  # fmt: skip
     data = assert_verified(out, pairs=1)
     pair = data[0]
-    K = data.metadata(data.sequences[0]).get_camera().K
+    K = data.metadata(data.sequences[0]).get_camera(1).K
     assert abs(K[0, 2] - 59.5) > 10
     columns = np.nonzero(pair.mask)[1]
     assert columns.mean() > 70

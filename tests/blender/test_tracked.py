@@ -71,12 +71,12 @@ def test_a_moving_camera_and_its_pictures(tmp_path: Path) -> None:
     assert len(data) == FRAMES - 1
     metadata = data[0].metadata
     assert metadata.motion_scale is None and metadata.motion["kind"] == "tracked"
-    assert metadata.get_camera() == camera(1).resized(96, 80)
+    assert metadata.get_camera(1) == camera(1).resized(96, 80)
     # Where the head is in each picture is where the frame's own camera saw it.
     for i, pair in enumerate(data, 1):
         moving = sequence_vertices(model, make_sequence(track[i - 1], 2))[0][-1]
         expected, _ = camera(i).resized(96, 80).project(moving)
-        found, _ = metadata.get_camera().project(pair.vertices.facial[i - 1])
+        found, _ = metadata.get_camera(i).project(pair.vertices.facial[i - 1])
         np.testing.assert_allclose(found, expected, atol=1e-2)
         ys, xs = np.nonzero(pair.mask)
         inside = (expected > -0.5).all(1) & (expected[:, 0] < 95.5) & (expected[:, 1] < 79.5)

@@ -87,7 +87,7 @@ def test_metadata_round_trip(tmp_path: Path) -> None:
     assert back.key == A
     assert back.flow_format is FlowFormat.FLO
     assert back.image_format is ImageFormat.PNG
-    assert back.get_camera().to_json() == content(A)["camera"]
+    assert back.get_camera(1).to_json() == content(A)["camera"]
     assert back.layout.n_frames == 3
 
 

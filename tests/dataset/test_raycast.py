@@ -74,12 +74,12 @@ def test_flow_is_the_projected_motion() -> None:
     moved, _ = bumpy_sphere(2)
     cam = camera()
     cast = cast_frame(vertices, faces, cam)
-    flow = cast.flow_to(moved)
+    flow = cast.flow_to(moved, cam)
     assert (flow[~cast.hit] == 0).all()
     points = np.einsum("pc,pcx->px", cast.barycentric[cast.hit], moved[faces[cast.triangle[cast.hit]]])
     expected = cam.project(points)[0] - np.argwhere(cast.hit)[:, ::-1]
     np.testing.assert_allclose(flow[cast.hit], expected, atol=1e-9)
-    np.testing.assert_allclose(cast.flow_to(vertices), 0, atol=1e-9)
+    np.testing.assert_allclose(cast.flow_to(vertices, cam), 0, atol=1e-9)
 
 
 def test_mesh_beside_the_image() -> None:
@@ -88,7 +88,7 @@ def test_mesh_beside_the_image() -> None:
     for offset in ([10, 0, 0], [0, -10, 0]):
         cast = cast_frame(vertices + np.float32(offset), faces, camera())
         assert not cast.hit.any()
-        assert not cast.silhouette((vertices,)).any()
+        assert not cast.silhouette(((vertices, cast.camera),)).any()
 
 
 def test_a_still_seam_is_no_edge_but_a_parting_one_is() -> None:
@@ -100,9 +100,9 @@ def test_a_still_seam_is_no_edge_but_a_parting_one_is() -> None:
     faces = np.array([[0, 1, 2], [0, 2, 3], [4, 5, 6], [4, 6, 7]], np.int32)
     cast = cast_frame(vertices, faces, camera())
     assert cast.hit.all()
-    assert not cast.silhouette((vertices + np.float32([0.01, 0, 0]),)).any()
+    assert not cast.silhouette(((vertices + np.float32([0.01, 0, 0]), cast.camera),)).any()
     parted = vertices + np.where(np.arange(8)[:, None] < 4, np.float32([0, 0.01, 0]), np.float32(0))
-    rows = np.nonzero(cast.silhouette((vertices, parted)).all(axis=1))[0]
+    rows = np.nonzero(cast.silhouette(((vertices, cast.camera), (parted, cast.camera))).all(axis=1))[0]
     # World y = 0 projects to v = 18.2 - 110 * 0.01 / 0.6.
     assert rows.tolist() == [16, 17]
 
@@ -123,8 +123,8 @@ def test_an_edge_that_grazes_a_pixels_centre() -> None:
         vertices = np.concatenate([wall, needle]).astype(np.float32)
         cast = cast_frame(vertices, np.array([[0, 1, 2], [3, 4, 5]], np.int32), cam)
         assert cast.hit.all()
-        assert not cast.silhouette((vertices,)).any()
-        near = cast.near_edge(np.ones(cast.hit.shape, dtype=bool), (vertices,))
+        assert not cast.silhouette(((vertices, cast.camera),)).any()
+        near = cast.near_edge(np.ones(cast.hit.shape, dtype=bool), ((vertices, cam),))
         assert near[20, 20] == expected
         assert near.sum() == expected
 

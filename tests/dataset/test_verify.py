@@ -104,7 +104,7 @@ def test_silhouette_is_the_outlines(pristine: Path) -> None:
     """The silhouette is what an outline drawn from the closed form is, and holds no line between triangles."""
     now, later = panels(1, 1), panels(2, 2)
     cast = cast_frame(mesh(now), grid_faces(), camera())
-    found = cast.silhouette((mesh(later),))
+    found = cast.silhouette(((mesh(later), camera()),))
     _, depth, _ = closed_form(now, later)
     expected = np.zeros(found.shape, dtype=bool)
     for axis in (0, 1):

@@ -180,7 +180,7 @@ def _members(pair: Pair) -> Iterator[tuple[str, bytes]]:
         path = root / layout.file(output, frame)
         yield f"{stem}.{name}", _compact(path, layout.flow_format)
     yield f"{stem}.{shards.MASK}", _encode_mask(root / layout.file(Output.MASK, frame))
-    camera = metadata.get_camera()
+    width, height = metadata.size
     about = {
         "split": metadata.split,
         "emotion": metadata.emotion,
@@ -188,8 +188,8 @@ def _members(pair: Pair) -> Iterator[tuple[str, bytes]]:
         "identity": metadata.identity,
         "frame": frame,
         "n_frames": metadata.n_frames,
-        "width": camera.width,
-        "height": camera.height,
+        "width": width,
+        "height": height,
     }
     yield f"{stem}.{shards.PAIR}", json.dumps(about).encode()
 
