@@ -133,6 +133,7 @@ class Job(BaseModel):
     textures: str = Field("generated", description="generated, or a folder of UV textures")
     texture_size: Int = Field(1024, ge=64, le=8192, description="pixels along one side of a generated texture")
     backgrounds: str = Field("hdri", description="hdri, or a folder of photographs")
+    hdris: Path | None = Field(None, description="folder of .hdr or .exr surroundings, in place of the preset's")
     source_images: Path | None = Field(
         None, description="folder of the pictures that were tracked: each is its own face's background"
     )
@@ -150,7 +151,9 @@ class Job(BaseModel):
     threads: Int | None = Field(None, ge=1, le=1024, description="threads of each render process; chosen when absent")
     frame_timeout: float = Field(1800, gt=0, description="seconds after which a silent render process is restarted")
 
-    @field_validator("out", "head", "params", "scene", "textures", "backgrounds", "expressions", "source_images")
+    @field_validator(
+        "out", "head", "params", "scene", "textures", "backgrounds", "expressions", "source_images", "hdris"
+    )
     @classmethod
     def _path(cls, value: Path | str | None) -> Path | str | None:
         if value == "" or "\0" in str(value):
@@ -226,7 +229,7 @@ def load_job(path: Path | None, overrides: dict[str, Any] | None = None) -> Job:
             value = data.get(field)
             if isinstance(value, str) and value not in (word, ""):
                 data[field] = str(path.parent / value)
-        for field in ("expressions", "source_images"):
+        for field in ("expressions", "source_images", "hdris"):
             if isinstance(data.get(field), str):
                 data[field] = str(path.parent / data[field])
         if isinstance(data.get("scene"), str) and data["scene"].endswith((".yaml", ".yml")):

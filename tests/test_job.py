@@ -164,6 +164,7 @@ def test_content_is_what_a_sequence_holds() -> None:
         "flow_format": "exr",
         "image_format": "png",
         "jpeg_quality": 90,
+        "hdris": "x",
         "splits": {"train": 1},
     }
     for field, value in changes.items():

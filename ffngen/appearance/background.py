@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
@@ -9,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ffngen.appearance.colour import linear_to_srgb, luminance
+from ffngen.appearance.colour import linear_to_srgb, luminance, srgb_to_linear
 from ffngen.appearance.folders import choose, image_files
 from ffngen.appearance.hdri import equirectangular, load_hdri
 from ffngen.errors import InputFileError, JobError
@@ -18,13 +19,14 @@ from ffngen.geometry.plane import FacingPlane
 from ffngen.images import read_image
 
 Array32 = NDArray[np.float32]
+Array64 = NDArray[np.float64]
 Rgb = NDArray[np.uint8]
 
 #: Log-average luminance that a background is exposed for; a little below middle grey, so that faces stand out.
 _KEY = 0.15
 
 #: Radius of the disc of confusion, as a share of the picture's width: the lens is focused on the face.
-_DEFOCUS = 0.007
+DEFOCUS = 0.007
 
 #: Luminance, over the log average, above which lamps and the sun are cut before they are spread by the defocus.
 _BRIGHTEST = 40.0
@@ -33,30 +35,44 @@ _BRIGHTEST = 40.0
 _SMALLEST = 16
 
 
-def hdri_background(hdri: str, *, yaw: float, field_of_view: float, width: int, height: int) -> Rgb:
+def hdri_background(
+    hdri: str,
+    R_world_cam: Array64,
+    *,
+    yaw: float,
+    field_of_view: float,
+    width: int,
+    height: int,
+    defocus: float = DEFOCUS,
+) -> Rgb:
     """What the camera sees of the surroundings behind the head, out of focus.
 
-    The camera looks along the world's -z; its picture's upward direction is y.
-
-    :param hdri: a name of :data:`ffngen.appearance.hdri.HDRIS`.
+    :param hdri: what :func:`ffngen.appearance.hdri.load_hdri` takes.
+    :param R_world_cam: (3, 3), where the camera looks.
     :param yaw: radians, how the surroundings are turned: ``Lighting.rotation``.
     :param field_of_view: radians, horizontal, in (0, pi).
+    :param defocus: radius of the disc of confusion as a share of the picture's width.
     :returns: (height, width, 3) uint8 sRGB.
     :raises JobError: a field of view or a size that cannot be.
     """
     _check_size(width, height)
     if not 0.01 <= field_of_view <= 3.0:
         raise JobError(f"a background needs a field of view from 0.01 to 3 radians, not {field_of_view:g}")
-    return tone_map(perspective_crop(load_hdri(hdri), yaw, field_of_view, width, height))
+    crop = perspective_crop(load_hdri(hdri), R_world_cam, yaw, field_of_view, width, height)
+    return tone_map(crop, defocus * width)
 
 
-def perspective_crop(picture: Array32, yaw: float, field_of_view: float, width: int, height: int) -> Array32:
-    """The perspective view along -z of an equirectangular picture (h, w, 3): (height, width, 3) float32 radiance."""
+def perspective_crop(
+    picture: Array32, R_world_cam: Array64, yaw: float, field_of_view: float, width: int, height: int
+) -> Array32:
+    """A camera's perspective view of an equirectangular picture (h, w, 3): (height, width, 3) float32 radiance."""
     half = np.tan(field_of_view / 2)
     right = (2 * (np.arange(width) + 0.5) / width - 1) * half
-    up = (1 - 2 * (np.arange(height) + 0.5) / height) * half * height / width
-    x, y = np.meshgrid(right, up)
-    u, v = equirectangular(np.stack([x, y, np.full_like(x, -1.0)], axis=-1), yaw)
+    down = (2 * (np.arange(height) + 0.5) / height - 1) * half * height / width
+    x, y = np.meshgrid(right, down)
+    # Sums, not BLAS: the same bits whatever the number of threads.
+    directions = (np.stack([x, y, np.ones_like(x)], axis=-1)[..., None, :] * R_world_cam).sum(axis=-1)
+    u, v = equirectangular(directions, yaw)
     rows, columns = picture.shape[:2]
     # The picture continues around its left and right edges.
     margin = 8
@@ -67,14 +83,17 @@ def perspective_crop(picture: Array32, yaw: float, field_of_view: float, width: 
     return cast(Array32, np.maximum(view, 0))
 
 
-def tone_map(radiance: Array32) -> Rgb:
-    """Radiance (H, W, 3) as a photograph (H, W, 3) uint8 sRGB: exposed, out of focus, highlights rolled off."""
+def tone_map(radiance: Array32, blur: float) -> Rgb:
+    """Radiance (H, W, 3) as a photograph (H, W, 3) uint8 sRGB: exposed, out of focus, highlights rolled off.
+
+    :param blur: radius of the disc of confusion, pixels.
+    """
     brightness = luminance(radiance)
     floor = 1e-3 * float(brightness.mean()) + 1e-12
     average = float(np.exp(np.log(brightness + floor).mean()))
     exposed = radiance * np.float32(1 / average)
     exposed *= np.minimum(1, _BRIGHTEST / np.maximum(brightness / average, 1e-6))[..., None]
-    exposed = _defocus(exposed, _DEFOCUS * radiance.shape[1]) * np.float32(_KEY)
+    exposed = _defocus(exposed, blur) * np.float32(_KEY)
     # Reinhard's curve with white at 4: middle tones stay, highlights do not clip.
     level = luminance(exposed)[..., None]
     return linear_to_srgb(exposed * ((1 + level / 16) / (1 + level)) * np.float32(1.15))
@@ -108,25 +127,43 @@ def choose_background(folder: str | Path, rng: np.random.Generator, width: int, 
     return path, image_background(path, width, height)
 
 
-def seen_of_plane(picture: Rgb, margin: tuple[int, int], plane: FacingPlane, camera: Camera) -> Rgb:
-    """What a camera sees of the plane behind the head.
+def seen_of_plane(picture: Rgb, margin: tuple[int, int], plane: FacingPlane, cameras: Sequence[Camera]) -> Rgb:
+    """What cameras see of the plane behind the head while a shutter is open: the mean of their light.
 
     :param picture: on the plane, (h, w, 3) uint8 sRGB: what ``plane.view`` sees of it, and ``margin`` pixels beyond.
     :param margin: (x, y) pixels.
+    :param cameras: the camera at moments of the exposure; one alone where nothing blurs.
     :returns: (H, W, 3) uint8 sRGB; beyond the picture's edge, the edge goes on.
     """
+    views = [_warped(picture, margin, plane, camera) for camera in cameras]
+    if len(views) == 1:
+        return views[0]
+    light = np.zeros(views[0].shape, dtype=np.float32)
+    for view in views:
+        light += srgb_to_linear(view)
+    return linear_to_srgb(light / np.float32(len(views)))
+
+
+def _warped(picture: Rgb, margin: tuple[int, int], plane: FacingPlane, camera: Camera) -> Rgb:
     H = plane.homography(camera, plane.view)
     H = np.array([[1, 0, margin[0]], [0, 1, margin[1]], [0, 0, 1]]) @ H
-    return cast(
-        Rgb,
-        cv2.warpPerspective(
-            picture,
-            H,
-            (camera.width, camera.height),
-            flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP,
-            borderMode=cv2.BORDER_REPLICATE,
-        ),
+    # OpenCV's own warp rounds places to 1/32 pixel; a map of floats rounds the cubic's weights alone.
+    u, v = np.meshgrid(np.arange(camera.width, dtype=np.float64), np.arange(camera.height, dtype=np.float64))
+    x, y, w = (H[i, 0] * u + H[i, 1] * v + H[i, 2] for i in range(3))
+    warped = cv2.remap(
+        picture,
+        (x / w).astype(np.float32),
+        (y / w).astype(np.float32),
+        cv2.INTER_CUBIC,
+        borderMode=cv2.BORDER_REPLICATE,
     )
+    return cast(Rgb, warped)
+
+
+def plain_background(grey: float, width: int, height: int) -> Rgb:
+    """A wall of one grey, (height, width, 3) uint8 sRGB; ``grey`` is its sRGB value, 1 is white."""
+    _check_size(width, height)
+    return np.full((height, width, 3), round(255 * grey), dtype=np.uint8)
 
 
 def _defocus(picture: Array32, radius: float) -> Array32:

@@ -13,22 +13,28 @@ SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp",
 
 
 def image_files(folder: str | Path, purpose: str) -> tuple[Path, ...]:
-    """The image files directly inside a folder, by name; hidden files are left out.
+    """The image files directly inside a folder; as :func:`files_in`."""
+    return files_in(folder, purpose, SUFFIXES)
 
-    :param purpose: what the images are, for the message.
-    :raises InputFileError: no such folder, not readable, or no image in it.
+
+def files_in(folder: str | Path, purpose: str, suffixes: frozenset[str]) -> tuple[Path, ...]:
+    """The files of some suffixes directly inside a folder, by name; hidden files are left out.
+
+    :param purpose: what they are, for the message.
+    :raises InputFileError: no such folder, not readable, or no such file in it.
     """
     folder = Path(folder)
+    kind, examples = ("image", ".jpg or .png") if suffixes is SUFFIXES else ("file", " or ".join(sorted(suffixes)))
     if not folder.is_dir():
         what = f"the folder of {purpose} is a file" if folder.exists() else f"no such folder of {purpose}"
-        raise InputFileError(what, where=folder, mend="give a folder that holds images")
+        raise InputFileError(what, where=folder, mend=f"give a folder that holds {kind}s")
     try:
-        found = [path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.name[0] != "."]
+        found = [path for path in folder.iterdir() if path.suffix.lower() in suffixes and path.name[0] != "."]
     except OSError as error:
         raise InputFileError(f"the folder of {purpose} cannot be read: {error.strerror}", where=folder) from error
     if not found:
         raise InputFileError(
-            f"the folder of {purpose} holds no image", where=folder, mend="put .jpg or .png files directly into it"
+            f"the folder of {purpose} holds no {kind}", where=folder, mend=f"put {examples} files directly into it"
         )
     return tuple(sorted(found, key=lambda path: path.name))
 

@@ -1,4 +1,6 @@
-"""The eight CC0 surroundings that come inside the package bpy, without importing it.
+"""Surroundings: the eight CC0 pictures that come inside the package bpy, without importing it, and the user's own.
+
+A surrounding is named by one of :data:`HDRIS`, or by the path of a file of :mod:`ffngen.appearance.own_hdris`.
 
 Directions: a picture is equirectangular in Blender's mapping. A unit direction (x, y, z) in Blender's frame (z up)
 lies at ``u = 0.5 - atan2(y, x) / (2 pi)`` from the left and ``v = asin(z) / pi + 0.5`` from the bottom (Cycles'
@@ -23,16 +25,18 @@ Array64 = NDArray[np.float64]
 #: The surroundings' names.
 HDRIS = ("city", "courtyard", "forest", "interior", "night", "studio", "sunrise", "sunset")
 
-#: Height and width of each, pixels.
-SHAPE = (512, 1024)
+#: Height and width of each, pixels, and of the user's.
+SHAPE, OWN_SHAPE = (512, 1024), (1024, 2048)
 
 
 def hdri_path(name: str) -> Path:
     """The EXR file of a surrounding.
 
-    :raises JobError: there is none of that name.
+    :raises JobError: there is none of that name, and it is no path.
     :raises MissingPackageError: bpy, which holds them, is not installed.
     """
+    if "/" in name and Path(name).is_file():
+        return Path(name)
     if name not in HDRIS:
         raise JobError(f"no surroundings are named {name[:40]!r}", mend=f"use one of {', '.join(HDRIS)}")
     spec = importlib.util.find_spec("bpy")
@@ -53,7 +57,7 @@ def hdri_path(name: str) -> Path:
 
 @lru_cache(maxsize=len(HDRIS))
 def load_hdri(name: str) -> Array32:
-    """Radiance (512, 1024, 3) float32, linear sRGB, row 0 at the zenith; read-only, as it is remembered.
+    """Radiance (:data:`SHAPE` or :data:`OWN_SHAPE`, 3) float32, linear sRGB, row 0 at the zenith; read-only.
 
     :raises JobError, MissingPackageError: as :func:`hdri_path`.
     :raises InputFileError: the file is damaged.
@@ -65,10 +69,17 @@ def load_hdri(name: str) -> Array32:
         picture = np.ascontiguousarray(pyexr.read(str(path))[..., :3], dtype=np.float32)
     except Exception as error:  # the decoder raises whatever a damaged file leads it to
         raise InputFileError(f"not an EXR picture that can be read: {error}", where=path) from error
-    if picture.shape != (*SHAPE, 3) or not np.isfinite(picture).all():
-        raise InputFileError(f"not the picture that bpy ships: {picture.shape}", where=path, mend="reinstall bpy")
+    shape = SHAPE if name in HDRIS else OWN_SHAPE
+    if picture.shape != (*shape, 3) or not np.isfinite(picture).all():
+        mend = "reinstall bpy" if name in HDRIS else "delete it"
+        raise InputFileError(f"not the picture that belongs there: {picture.shape}", where=path, mend=mend)
     picture.setflags(write=False)
     return picture
+
+
+def hdri_name(name: str) -> str:
+    """What records call a surrounding: its name, or that of the user's file."""
+    return name if name in HDRIS else Path(name).stem
 
 
 def equirectangular(directions: Array64, rotation: float) -> tuple[Array64, Array64]:
@@ -96,11 +107,11 @@ def light_cells(name: str) -> tuple[Array64, Array64]:
     :returns: unit directions (2048, 3) in the unturned world (y up), and radiance times solid angle (2048, 3).
     """
     picture = load_hdri(name).astype(np.float64)
-    rows, columns = SHAPE
+    rows, columns = picture.shape[:2]
     elevation = (0.5 - (np.arange(rows) + 0.5) / rows) * np.pi
     azimuth = (0.5 - (np.arange(columns) + 0.5) / columns) * 2 * np.pi
     weighted = picture * (np.cos(elevation) * (np.pi / rows) * (2 * np.pi / columns))[:, None, None]
-    block = 16
+    block = rows // 32
     power = weighted.reshape(rows // block, block, columns // block, block, 3).sum(axis=(1, 3)).reshape(-1, 3)
     up, around = np.meshgrid(
         elevation.reshape(-1, block).mean(axis=1), azimuth.reshape(-1, block).mean(axis=1), indexing="ij"

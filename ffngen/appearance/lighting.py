@@ -1,4 +1,4 @@
-"""The light of a sequence: surroundings and three lamps, balanced so that skin is well exposed.
+"""The light of a sequence: surroundings and lamps, balanced so that skin is well exposed.
 
 Conventions: CONVENTIONS.md; the head is at the world's origin and looks along +z, towards the camera.
 """
@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ffngen.appearance import rigs
 from ffngen.appearance.colour import luminance
-from ffngen.appearance.hdri import irradiance
+from ffngen.appearance.hdri import hdri_name, irradiance
+from ffngen.appearance.rigs import Lamp, Rig, RigName, blackbody
 
 Array64 = NDArray[np.float64]
 Vector = tuple[float, float, float]
@@ -29,14 +31,15 @@ _LEAST_KEY = 0.05
 
 @dataclass(frozen=True)
 class AreaLight:
-    """A round lamp that shines one way.
+    """A lamp that shines one way.
 
     :param position: metres, world.
     :param target: metres, world: what its axis points at.
-    :param size: diameter, metres.
+    :param size: metres: a disc's diameter, or a rectangle's width.
     :param power: watts in Blender's sense: a facing surface at distance d, far against the lamp's size,
         receives the irradiance ``power / (pi d^2)``.
     :param color: linear sRGB, of unit luminance.
+    :param height: metres, of a rectangle; None for a disc.
     """
 
     position: Vector
@@ -44,22 +47,25 @@ class AreaLight:
     size: float
     power: float
     color: Vector
+    height: float | None = None
 
 
 @dataclass(frozen=True)
 class Lighting:
     """All light of a scene, as bright as the picture's exposure needs it: 1 is white.
 
-    :param hdri: a name of :data:`ffngen.appearance.hdri.HDRIS`.
+    :param hdri: the name of the surroundings (:data:`ffngen.appearance.hdri.HDRIS`, or a file of the user's).
     :param rotation: radians, how the surroundings are turned about the vertical
         (:func:`ffngen.appearance.hdri.equirectangular`); a background cropped with this yaw shows what is behind.
     :param strength: factor of the surroundings' radiance.
+    :param rig: which lamps there are (:mod:`ffngen.appearance.rigs`).
     :param area_lights: the lamps.
     """
 
     hdri: str
     rotation: float
     strength: float
+    rig: RigName
     area_lights: tuple[AreaLight, ...]
 
     def to_json(self) -> dict[str, Any]:
@@ -68,49 +74,53 @@ class Lighting:
 
 
 def sample_lighting(
-    rng: np.random.Generator, hdri: str, *, strength: float = 1.0, area_lights: bool = True
+    rng: np.random.Generator, hdri: str, *, strength: float = 1.0, rig: RigName = "three_point"
 ) -> Lighting:
-    """Draw a lighting: the direction of the surroundings, and a key, a fill and a rim light of their colour.
+    """Draw a lighting: the direction of the surroundings, and the lamps of a rig.
 
     The surroundings and the lamps share the face's exposure; how much each gives is drawn too.
 
-    :param hdri: a name of :data:`ffngen.appearance.hdri.HDRIS`.
+    :param hdri: what :func:`ffngen.appearance.hdri.load_hdri` takes.
     :param strength: factor of the surroundings; 1 exposes skin normally.
-    :param area_lights: whether there are lamps; without them the surroundings give all light.
+    :param rig: which lamps; with ``none`` the surroundings give all light.
     :raises JobError, MissingPackageError, InputFileError: as :func:`ffngen.appearance.hdri.load_hdri`.
     """
     rotation = float(rng.uniform(-np.pi, np.pi))
     normals = _face_normals()
     received = irradiance(hdri, rotation, normals) / np.pi
     ambient = luminance(received)
-    lamp_share = float(rng.uniform(0.30, 0.50)) if area_lights else 0.0
+    lamps = rigs.rig(rig)
+    lamp_share = float(rng.uniform(*lamps.lamp_share)) if lamps is not None else 0.0
     # The brightest part is bound as well: a low sun may light one cheek alone.
     scale = float((1 - lamp_share) * min(FACE_EXPOSURE / ambient.mean(), BRIGHTEST / ambient.max()))
-    lamps = _sample_lamps(rng, normals, ambient * scale, received.mean(axis=0)) if area_lights else ()
-    return Lighting(hdri=hdri, rotation=rotation, strength=scale * strength, area_lights=lamps)
+    made = _sample_lamps(rng, lamps, normals, ambient * scale, received.mean(axis=0)) if lamps is not None else ()
+    return Lighting(hdri=hdri_name(hdri), rotation=rotation, strength=scale * strength, rig=rig, area_lights=made)
 
 
 def _sample_lamps(
-    rng: np.random.Generator, normals: Array64, ambient: Array64, light: Array64
-) -> tuple[AreaLight, AreaLight, AreaLight]:
-    """Key, fill and rim light that bring the face to its exposure.
+    rng: np.random.Generator, rig: Rig, normals: Array64, ambient: Array64, light: Array64
+) -> tuple[AreaLight, ...]:
+    """The lamps of a rig, as bright as brings the face to its exposure.
 
     :param ambient: (K,) what surfaces of the ``normals`` (K, 3) receive already, over pi.
     :param light: (3,) its mean colour.
     """
     side = 1.0 if rng.random() < 0.5 else -1.0
-    key = _place(rng, side, azimuth=(20, 50), elevation=(12, 42), distance=(0.9, 1.3))
-    fill = _place(rng, -side, azimuth=(30, 60), elevation=(-5, 20), distance=(1.1, 1.6))
-    rim = _place(rng, -side, azimuth=(140, 165), elevation=(15, 45), distance=(0.9, 1.3))
-    fill_ratio, rim_ratio = float(rng.uniform(0.25, 0.5)), float(rng.uniform(0.4, 1.1))
-    color = _tint(light, rng)
-    gain = _cosines(normals, key) + fill_ratio * _cosines(normals, fill)
+    places = [_place(rng, side, lamp) for lamp in rig.lamps]
+    # A range of no width takes no draw: the key's share.
+    shares = [
+        lamp.share[0] if lamp.share[0] == lamp.share[1] else float(rng.uniform(*lamp.share)) for lamp in rig.lamps
+    ]
+    tint = _tint(light, rng)
+    gain = np.zeros(len(normals))
+    for place, share in zip(places, shares, strict=True):
+        # Lamps behind the head light its edge; the face is exposed for the others.
+        gain += share * _cosines(normals, place) if place[2] > 0 else 0
     room = float(((BRIGHTEST - ambient) / np.maximum(gain, 1e-3)).min())
     level = max(min(float((FACE_EXPOSURE - ambient.mean()) / gain.mean()), room), _LEAST_KEY)
-    return (
-        _lamp(key, float(rng.uniform(0.25, 0.7)), level, color),
-        _lamp(fill, float(rng.uniform(0.25, 0.7)), level * fill_ratio, color),
-        _lamp(rim, float(rng.uniform(0.25, 0.7)), level * rim_ratio, color),
+    return tuple(
+        _lamp(rng, lamp, place, level * share, tint)
+        for lamp, place, share in zip(rig.lamps, places, shares, strict=True)
     )
 
 
@@ -121,24 +131,31 @@ def _cosines(normals: Array64, place: Array64) -> Array64:
     return cosines
 
 
-def _lamp(place: Array64, size: float, level: float, color: Vector) -> AreaLight:
+def _lamp(rng: np.random.Generator, lamp: Lamp, place: Array64, level: float, tint: Vector) -> AreaLight:
     """A lamp that gives a facing surface at the origin an irradiance of ``level * pi``."""
     x, y, z = place.tolist()
-    power = level * np.pi * np.pi * float((place * place).sum())
-    return AreaLight(position=(x, y, z), target=(0.0, 0.0, 0.0), size=size, power=power, color=color)
+    size = float(rng.uniform(*lamp.size))
+    color = tint
+    if lamp.kelvin is not None:
+        red, green, blue = blackbody(float(rng.uniform(*lamp.kelvin))).tolist()
+        color = (red, green, blue)
+    return AreaLight(
+        position=(x, y, z),
+        target=(0.0, 0.0, 0.0),
+        size=size,
+        power=level * np.pi * np.pi * float((place * place).sum()),
+        color=color,
+        height=None if lamp.aspect is None else size * lamp.aspect,
+    )
 
 
-def _place(
-    rng: np.random.Generator,
-    side: float,
-    azimuth: tuple[float, float],
-    elevation: tuple[float, float],
-    distance: tuple[float, float],
-) -> Array64:
-    """A place (3,) seen from the head: degrees from the camera's direction to one side, degrees up, metres."""
-    around = np.radians(rng.uniform(*azimuth)) * side
-    up = np.radians(rng.uniform(*elevation))
-    radius = rng.uniform(*distance)
+def _place(rng: np.random.Generator, side: float, lamp: Lamp) -> Array64:
+    """A lamp's place (3,) in the world, metres; ``side`` is 1 or -1, the key's."""
+    low, high = lamp.azimuth
+    # The other side's angles are drawn by their size, as the key's are.
+    around = np.radians(rng.uniform(low, high) if high > 0 else -rng.uniform(-high, -low)) * side
+    up = np.radians(rng.uniform(*lamp.elevation))
+    radius = rng.uniform(*lamp.distance)
     place: Array64 = np.array([np.sin(around) * np.cos(up), np.sin(up), np.cos(around) * np.cos(up)]) * radius
     return place
 

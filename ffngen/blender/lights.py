@@ -45,8 +45,9 @@ def update_lights(scene: Any, world: Any, lamps: list[Any], lighting: dict[str, 
     made = []
     for index, light in enumerate(lighting["area_lights"]):
         data = bpy.data.lights.new(f"area_{index}", "AREA")
-        data.shape = "DISK"
+        data.shape = "DISK" if light["height"] is None else "RECTANGLE"
         data.size = light["size"]
+        data.size_y = light["height"] or light["size"]
         data.energy = light["power"]
         data.color = light["color"]
         lamp = bpy.data.objects.new(f"area_{index}", data)

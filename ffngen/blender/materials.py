@@ -110,10 +110,19 @@ def make_background_plane(scene: Any) -> Any:
     tree.links.new(emission.outputs["Emission"], output.inputs["Surface"])
     material.cycles.emission_sampling = "NONE"
     mesh.materials.append(material)
+    mesh.materials.append(_principled("wall"))
     for ray in ("diffuse", "glossy", "transmission", "shadow", "volume_scatter"):
         setattr(plane, f"visible_{ray}", False)
     plane.hide_render = True
     return plane
+
+
+def show_shadow(plane: Any, shown: bool) -> None:
+    """Let the plane show what light the head takes from it, and nothing else, or hide it."""
+    plane.is_shadow_catcher = shown
+    plane.hide_render = not shown
+    # A surface that shines has no shadow.
+    plane.data.polygons[0].material_index = int(shown)
 
 
 def update_background_plane(plane: Any, place: FacingPlane, margin: tuple[int, int], picture: Path) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import bpy
 import numpy as np
 
+from ffngen.blender.materials import show_shadow
 from ffngen.render.request import SequenceRequest
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ def save_blend(scene: BlenderScene, request: SequenceRequest, path: Path) -> Non
         driver.type = "SCRIPTED"
         driver.expression = f"max(0, 1 - abs(frame - {i + 1}))"
     head.hide_render = head.hide_viewport = True
+    shadow = scene.background.is_shadow_catcher
+    show_shadow(scene.background, False)
     scene.background.hide_render = False
     border, transparent = colour.render.use_border, colour.render.film_transparent
     colour.render.use_border = colour.render.film_transparent = False
@@ -53,7 +56,7 @@ def save_blend(scene: BlenderScene, request: SequenceRequest, path: Path) -> Non
     bpy.ops.file.pack_all()
     bpy.ops.wm.save_as_mainfile(filepath=str(path), copy=True, compress=True)
     colour.render.use_border, colour.render.film_transparent = border, transparent
-    scene.background.hide_render = True
+    show_shadow(scene.background, shadow)
     scene.camera.animation_data_clear()
     head.hide_render = head.hide_viewport = False
     mesh = animated.data

@@ -6,6 +6,7 @@ a flat material that carries motion flags). Blender keeps the Cycles session of 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,24 @@ from numpy.typing import NDArray
 from ffngen.blender import devices, lights, materials, passes
 from ffngen.blender.frames import T_BLENDER_WORLD, blender_camera_matrix
 from ffngen.geometry.camera import Camera
-from ffngen.render.request import MATERIALS, Crop, SequenceRequest
+from ffngen.render.request import MATERIALS, Crop, SequenceRequest, Settings
 
 #: Point attribute: (facial frame moves, head-only frame moves, the two differ), 1 or 0 per vertex.
 MOTION_FLAGS = "motion_flags"
+
+
+@dataclass(frozen=True)
+class Exposure:
+    """The head while the shutter is open: vertices (V, 3) float32, metres, as the frame's camera sees them.
+
+    :param current: at the frame's moment.
+    :param following: one frame later.
+    :param previous: one frame earlier.
+    """
+
+    current: NDArray[np.float32]
+    following: NDArray[np.float32]
+    previous: NDArray[np.float32]
 
 
 class BlenderScene:
@@ -44,6 +59,7 @@ class BlenderScene:
         self.lamps: list[Any] = []
         self.head: Any = None
         self._topology: tuple[bytes, ...] = ()
+        self._has_depth_of_field = False
 
     def set_threads(self, threads: int) -> None:
         """How many CPU threads Cycles and the denoiser use."""
@@ -65,12 +81,18 @@ class BlenderScene:
         )
         self.colour.cycles.samples = request.settings.samples
         self.colour.cycles.use_denoising = request.settings.denoise
+        self.colour.render.use_motion_blur = request.settings.shutter > 0
+        self.colour.render.motion_blur_shutter = request.settings.shutter
+        materials.show_shadow(self.background, request.settings.shadow)
+        self._set_lens(request.settings)
 
-    def render_colour(self, vertices: NDArray[np.float32], crop: Crop, seed: int, path: Path) -> None:
+    def render_colour(self, exposure: Exposure, crop: Crop, seed: int, path: Path) -> None:
         """Render the head, premultiplied RGBA in linear light, inside ``crop``, to an EXR file."""
-        self._set_vertices(vertices, vertices, vertices)
+        self._set_vertices(exposure.current, exposure.following, exposure.previous)
         self.colour.cycles.seed = seed
+        self.camera.data.dof.use_dof = self._has_depth_of_field
         passes.render(self.colour, crop, path)
+        self.camera.data.dof.use_dof = False
 
     def render_truth(
         self,
@@ -109,6 +131,15 @@ class BlenderScene:
             ratio = float(camera.K[0, 0] / camera.K[1, 1])
             scene.render.pixel_aspect_x = max(1.0, 1.0 / ratio)
             scene.render.pixel_aspect_y = max(1.0, ratio)
+
+    def _set_lens(self, settings: Settings) -> None:
+        """Focus on the face, where the lens has a depth of field."""
+        data = self.camera.data
+        self._has_depth_of_field = settings.aperture > 0
+        if self._has_depth_of_field:
+            data.dof.focus_distance = settings.focus
+            # Blender's focal length is in millimetres.
+            data.dof.aperture_fstop = data.lens / 1000 / settings.aperture
 
     def _set_topology(self, request: SequenceRequest) -> None:
         key = tuple(

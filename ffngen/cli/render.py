@@ -74,6 +74,9 @@ _FIELDS = (
     click.option("--jaw-motion", type=click.Choice(["pose", "expression"]), help="What the jaw's rotation belongs to."),
     click.option("--textures", help="generated, or a folder of UV textures.  [default: generated]"),
     click.option("--backgrounds", help="hdri, or a folder of photographs.  [default: hdri]"),
+    click.option(
+        "--hdris", type=click.Path(path_type=Path), help="Folder of .hdr or .exr surroundings.  [default: the scene's]"
+    ),
     click.option("--scene", help="A preset of blender_scenes, or the path of one.  [default: portrait]"),
     click.option("--resolution", metavar="WxH", help="Image size in pixels.  [default: 512x512]"),
     click.option("--samples", type=int, help="Cycles samples per pixel.  [default: 16]"),

@@ -153,15 +153,15 @@ def _compare_beside(frame: _Frame, plane: NDArray[np.float64] | None, beside: ND
 
     :param plane: its flow, (H, W, 2); None where the camera stands still, and the flow is exactly 0.
     """
-    facial, head = (frame.read(output)[beside] for output in (Output.FACIAL_FLOW, Output.HEAD_FLOW))
+    facial, head = (frame.read(output) for output in (Output.FACIAL_FLOW, Output.HEAD_FLOW))
     wrong = (facial != head).any(axis=-1)
     if plane is None:
         wrong |= (facial != 0).any(axis=-1)
     else:
-        missed = facial - plane[beside]
-        error = np.hypot(missed[..., 0], missed[..., 1])
-        pools.plane.add(np.maximum(error - frame.metadata.flow_format.rounding(facial), 0))
-    pools.outside_wrong += int(wrong.sum())
+        missed = facial - plane
+        error = np.hypot(missed[..., 0], missed[..., 1]) - frame.metadata.flow_format.rounding(facial)
+        pools.plane.add(np.maximum(error, 0)[beside])
+    pools.outside_wrong += int((wrong & beside).sum())
 
 
 def _look_again(

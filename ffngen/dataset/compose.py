@@ -10,25 +10,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ffngen.appearance.background import choose_background, hdri_background, seen_of_plane
+from ffngen.appearance.background import seen_of_plane
+from ffngen.appearance.development import Development
 from ffngen.appearance.hdri import hdri_path
-from ffngen.appearance.lighting import sample_lighting
 from ffngen.appearance.materials import sample_eye, sample_skin
 from ffngen.appearance.skin import look_of
 from ffngen.appearance.textures import choose_texture
+from ffngen.dataset.compose_scene import compose_background, compose_light, compose_view, sample_development
 from ffngen.dataset.context import JobContext, encode_fast_png
 from ffngen.dataset.plan import SequencePlan, track_sampling
-from ffngen.dataset.source_view import source_background, tracked_camera
-from ffngen.geometry.camera import Camera
 from ffngen.motion.profile import MotionProfile
 from ffngen.motion.sequence import MotionSequence, make_sequence
 from ffngen.motion.steady import holds_head_still, steadied
 from ffngen.motion.tracked import sample_times, tracked_sequence
 from ffngen.motion.vertices import sequence_vertices
 from ffngen.params.parameter_set import ParameterSet
-from ffngen.render.request import SequenceRequest, Settings
-from ffngen.scene.framing import Framing, fit_camera
-from ffngen.scene.preset import draw
+from ffngen.render.request import RawPass, SequenceRequest, Settings
 from ffngen.seeds import derive_generator, derive_seed
 
 
@@ -40,6 +37,7 @@ class ComposedSequence:
     :param parameters: the target of the motion.
     :param atlas_png: the head's texture, as a file.
     :param background: uint8, sRGB: the stationary plane's picture; (H, W, 3) and the request's margin on each side.
+    :param development: from light to the pictures' code values.
     :param record: the scene, JSON-ready.
     :param seeds: by purpose.
     :param motion: how the face moves, JSON-ready.
@@ -49,6 +47,7 @@ class ComposedSequence:
     parameters: ParameterSet
     atlas_png: bytes
     background: NDArray[np.uint8]
+    development: Development
     record: dict[str, Any]
     seeds: dict[str, int]
     motion: dict[str, Any]
@@ -56,10 +55,18 @@ class ComposedSequence:
     def background_of(self, index: int) -> NDArray[np.uint8]:
         """What the camera of the ``index``-th facial frame sees of the plane: (H, W, 3) uint8, sRGB."""
         request = self.request
-        camera = request.camera_of(index)
-        if request.background_margin == (0, 0) and camera == request.camera:
+        if request.poses is None:
             return self.background
-        return seen_of_plane(self.background, request.background_margin, request.background, camera)
+        return seen_of_plane(
+            self.background,
+            request.background_margin,
+            request.background,
+            [request.camera_at(time) for time in request.exposure_times(index)],
+        )
+
+    def noise_seed(self, kind: RawPass, index: int) -> int:
+        """The seed of one picture's noise; ``index`` is its number among the facial frames."""
+        return derive_seed(self.seeds["scene"], "noise", kind.value, index)
 
 
 def compose(context: JobContext, plan: SequencePlan) -> ComposedSequence:
@@ -74,22 +81,10 @@ def compose(context: JobContext, plan: SequencePlan) -> ComposedSequence:
 
     skin_seed = derive_seed(job.seed, "skin", plan.identity)
     scene_seed = derive_seed(job.seed, "scene", plan.name)
-    rng = derive_generator(scene_seed, "camera")
-    everything = np.concatenate([facial, head])
-    tracked = tracked_camera(parameters, everything, job.width, job.height) if job.camera == "tracked" else None
-    camera = tracked or _camera(context, rng, everything)
-    background_depth = float(camera.to_camera(everything)[..., 2].max()) + preset.background.distance
-
-    rng = derive_generator(scene_seed, "light")
-    hdri = str(rng.choice(preset.lighting.hdris))
-    lighting = sample_lighting(
-        rng, hdri, strength=draw(rng, preset.lighting.strength), area_lights=preset.lighting.area_lights
-    )
-    field_of_view = np.radians(draw(rng, preset.background.field_of_view_degrees))
-    if job.source_images is not None:
-        background, background_source = source_background(job.source_images, parameters, job.width, job.height)
-    else:
-        background, background_source = _background(context, scene_seed, hdri, lighting.rotation, float(field_of_view))
+    view = compose_view(context, plan, np.concatenate([facial, head]), scene_seed)
+    hdri, lighting, field_of_view = compose_light(context, scene_seed)
+    backdrop = compose_background(context, scene_seed, view, hdri, lighting.rotation, field_of_view, parameters)
+    development = sample_development(derive_generator(scene_seed, "image"), preset.image)
     atlas, atlas_source = _atlas(context, skin_seed, plan.identity)
     skin_rng = derive_generator(skin_seed, "material")
     appearance = {
@@ -100,8 +95,8 @@ def compose(context: JobContext, plan: SequencePlan) -> ComposedSequence:
     assert model.uv is not None
     count = len(facial) + len(head)
     request = SequenceRequest(
-        camera=camera,
-        background_depth=background_depth,
+        camera=view.camera,
+        background_depth=view.background_depth,
         facial=facial,
         head=head,
         faces=model.faces,
@@ -115,11 +110,20 @@ def compose(context: JobContext, plan: SequencePlan) -> ComposedSequence:
             denoise=job.denoise,
             # Cycles takes 31 bits.
             colour_seeds=tuple(derive_seed(scene_seed, "colour", i) >> 32 for i in range(count)),
+            aperture=view.aperture,
+            focus=view.focus,
+            shutter=development.motion_blur,
+            shadow=preset.background.shadow,
         ),
+        poses=view.poses,
+        background_margin=view.margin,
     )
     record = {
         "preset": job.scene if job.scene.isidentifier() else Path(job.scene).name,
-        "background": background_source,
+        "background": backdrop.source,
+        "shadow": preset.background.shadow,
+        "camera": view.record,
+        "image": development.to_json(),
         "texture": atlas_source,
         "samples": job.samples,
         "denoise": job.denoise,
@@ -130,7 +134,9 @@ def compose(context: JobContext, plan: SequencePlan) -> ComposedSequence:
     seeds = {"job": job.seed, "skin": skin_seed, "scene": scene_seed}
     # JSON knows lists alone; the record must compare equal when it is read back.
     record = json.loads(json.dumps(record))
-    return ComposedSequence(request, parameters, atlas, background, record, seeds, _motion_record(context, plan))
+    return ComposedSequence(
+        request, parameters, atlas, backdrop.picture, development, record, seeds, _motion_record(context, plan)
+    )
 
 
 def _motion(context: JobContext, plan: SequencePlan) -> MotionSequence:
@@ -159,39 +165,6 @@ def _motion_record(context: JobContext, plan: SequencePlan) -> dict[str, Any]:
         return {"kind": "tracked", "track": track[0].track, "fps": fps, "times": times}
     profile = MotionProfile(job.motion_profile, job.amplitude)
     return {"kind": "interpolate", "profile": profile.name, "amplitude": profile.reached}
-
-
-def _camera(context: JobContext, rng: np.random.Generator, vertices: NDArray[np.float32]) -> Camera:
-    preset, job = context.preset.camera, context.job
-    lens = preset.focal_length_mm if preset.focal_length_mm is not None else preset.distance
-    assert lens is not None
-    value = draw(rng, lens)
-    framing = Framing(
-        fill=draw(rng, preset.fill),
-        max_width_fill=preset.max_width_fill,
-        offset=(draw(rng, preset.offset_x), draw(rng, preset.offset_y)),
-    )
-    is_focal = preset.focal_length_mm is not None
-    return fit_camera(
-        vertices[:, context.framed_vertices],
-        framing,
-        width=job.width,
-        height=job.height,
-        focal_px=value / preset.sensor_width_mm * job.width if is_focal else None,
-        distance=None if is_focal else value,
-        rim=vertices[:, context.rim_vertices] if len(context.rim_vertices) else None,
-    )
-
-
-def _background(
-    context: JobContext, seed: int, hdri: str, yaw: float, field_of_view: float
-) -> tuple[NDArray[np.uint8], str]:
-    job = context.job
-    if job.backgrounds == "hdri":
-        picture = hdri_background(hdri, yaw=yaw, field_of_view=field_of_view, width=job.width, height=job.height)
-        return picture, f"hdri:{hdri}"
-    path, picture = choose_background(job.backgrounds, derive_generator(seed, "background"), job.width, job.height)
-    return picture, path.name
 
 
 def _atlas(context: JobContext, seed: int, identity: str) -> tuple[bytes, str]:

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ffngen.appearance.own_hdris import hdris_digest, own_hdris
 from ffngen.appearance.skin import generate_texture
 from ffngen.atomic import sha256_file
 from ffngen.dataset.source_view import check_views
@@ -43,6 +44,7 @@ _PATH_FIELDS = (
     ("backgrounds", "hdri"),
     ("expressions", None),
     ("source_images", None),
+    ("hdris", None),
     ("scene", None),
 )
 
@@ -52,6 +54,7 @@ class JobContext:
     """Everything that is read once for a job.
 
     :param inputs: sha256 of each part of the job that lies in files of the user's; None for the parts that do not.
+    :param hdris: the surroundings to draw from: what :func:`ffngen.appearance.hdri.load_hdri` takes.
     """
 
     job: Job
@@ -59,6 +62,7 @@ class JobContext:
     preset: ScenePreset
     source: ParameterSource
     inputs: Mapping[str, str | None]
+    hdris: tuple[str, ...]
 
     @cached_property
     def face_materials(self) -> NDArray[np.uint8]:
@@ -129,6 +133,9 @@ def open_context(job: Job, progress: Callable[[str], None] | None = None) -> Job
     textures = check_images(job.textures, "textures") if job.textures != "generated" else None
     backgrounds = check_images(job.backgrounds, "backgrounds") if job.backgrounds != "hdri" else None
     source_images = check_images(str(job.source_images), "source_images") if job.source_images is not None else None
+    hdris: tuple[str, ...] = preset.lighting.hdris
+    if job.hdris is not None:
+        hdris = own_hdris(job.hdris, progress)
     if job.head == OPEN:
         ensure_built(progress)
     model = load_head(job.head if job.head == OPEN else Path(job.head), family=job.head_family, teeth=job.head_teeth)
@@ -143,8 +150,9 @@ def open_context(job: Job, progress: Callable[[str], None] | None = None) -> Job
         "textures": textures,
         "backgrounds": backgrounds,
         "source_images": source_images,
+        "hdris": hdris_digest(hdris) if job.hdris is not None else None,
     }
-    return JobContext(job, model, preset, source, inputs)
+    return JobContext(job, model, preset, source, inputs, hdris)
 
 
 def _digest_of_sets(source: ParameterSource) -> str:

@@ -45,6 +45,11 @@ _IMAGES = {RawPass.FACIAL_COLOUR: Output.FACIAL_IMAGE, RawPass.HEAD_COLOUR: Outp
 _LOG_TAIL = 20_000
 
 
+def _nested(poses: NDArray[np.float64] | None) -> Any:
+    """Matrices as the tuples that the metadata's model wants."""
+    return None if poses is None else tuple(tuple(tuple(row) for row in pose) for pose in poses.tolist())
+
+
 class SequenceWork:
     """A :class:`ffngen.render.pool.SequenceWork` that makes one sequence of a dataset."""
 
@@ -92,7 +97,9 @@ class SequenceWork:
             self._write_truth(frame, raw, number)
         else:
             assert self._composed is not None
-            image = read_colour(raw, frame.crop, self._composed.background_of(frame.frame))
+            composed = self._composed
+            development, seed = composed.development, composed.noise_seed(frame.kind, frame.frame)
+            image = read_colour(raw, frame.crop, composed.background_of(frame.frame), development, seed)
             output = _IMAGES[frame.kind]
             self._keep(output, number, image)
             job = self._context.job
@@ -211,7 +218,7 @@ class SequenceWork:
             ),
             model=HeadModel(family=model.family, version=model.version, digest=model.digest),
             camera=composed.request.camera.to_json(),
-            camera_poses=None if composed.request.poses is None else composed.request.poses.tolist(),
+            camera_poses=_nested(composed.request.poses),
             background_depth=composed.request.background_depth,
             flow_format=layout.flow_format,
             image_format=layout.image_format,

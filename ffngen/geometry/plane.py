@@ -42,7 +42,8 @@ class FacingPlane:
         u, v = np.meshgrid(np.arange(camera.width, dtype=np.float64), np.arange(camera.height, dtype=np.float64))
         H = self.homography(camera, later)
         x, y, w = (H[i, 0] * u + H[i, 1] * v + H[i, 2] for i in range(3))
-        return np.stack([x / w - u, y / w - v], axis=-1).astype(np.float32)
+        flow: NDArray[np.float32] = np.stack([x / w - u, y / w - v], axis=-1).astype(np.float32)
+        return flow
 
     def depth_in(self, camera: Camera) -> NDArray[np.float32]:
         """(H, W) float32, metres along the axis of ``camera``: the plane's depth in each of its pixels."""
@@ -52,7 +53,8 @@ class FacingPlane:
         # n . (z K^-1 p) = d
         a, b, c = normal @ np.linalg.inv(camera.K)
         u, v = np.meshgrid(np.arange(camera.width, dtype=np.float64), np.arange(camera.height, dtype=np.float64))
-        return (distance / (a * u + b * v + c)).astype(np.float32)
+        depth: NDArray[np.float32] = (distance / (a * u + b * v + c)).astype(np.float32)
+        return depth
 
     def _in(self, camera: Camera) -> tuple[Array64, float]:
         """Unit normal (3,) and distance, metres, in a camera's coordinates."""

@@ -13,6 +13,7 @@ import OpenEXR
 from numpy.typing import NDArray
 
 from ffngen.appearance.colour import linear_to_srgb, srgb_to_linear
+from ffngen.appearance.development import Development
 from ffngen.flow.passes import decode_vector_pass, decode_vector_pass_backward
 from ffngen.geometry.camera import Camera
 from ffngen.geometry.plane import FacingPlane
@@ -77,21 +78,29 @@ def read_truth(path: Path, crop: Crop, *, plane: FacingPlane, camera: Camera, la
     return Truth(mask, depth, facial_flow, head_flow)
 
 
-def read_colour(path: Path, crop: Crop, background: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def read_colour(
+    path: Path, crop: Crop, background: NDArray[np.uint8], development: Development | None = None, seed: int = 0
+) -> NDArray[np.uint8]:
     """The picture: the head over the stationary background, in linear light.
 
     The render is premultiplied RGBA with transparent surroundings, so that every pixel off the head
     is the background's own code value; where the camera stands still, the same in every frame.
 
     :param background: (H, W, 3) uint8, sRGB: what the frame's camera sees of the plane.
+    :param development: what the camera makes of the light; sRGB values when absent.
+    :param seed: of the development's noise.
     :returns: (H, W, 3) uint8, sRGB.
     """
+    light = None if development is None or development.is_plain else srgb_to_linear(background)
     image = background.copy()
     if not crop.is_empty:
         channels = _channels(path)
         color = np.stack([channels[f"Combined.{c}"] for c in "RGB"], axis=-1).astype(np.float32)
         alpha = channels["Combined.A"].astype(np.float32)[..., None]
         behind = background[crop.slices]
-        over = linear_to_srgb(color + (1.0 - alpha) * srgb_to_linear(behind))
-        image[crop.slices] = np.where(alpha > 0, over, behind)
-    return image
+        over = color + (1.0 - alpha) * srgb_to_linear(behind)
+        if light is not None:
+            light[crop.slices] = over
+        else:
+            image[crop.slices] = np.where(alpha > 0, linear_to_srgb(over), behind)
+    return image if development is None or light is None else development.develop(light, seed)

@@ -19,11 +19,15 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from ffngen.geometry.camera import Camera
 from ffngen.geometry.plane import FacingPlane
+
+#: A plane that moves by more pixels during an exposure is shown at so many moments.
+_MOST_MOMENTS = 48
 
 #: Materials of a head's faces, by index.
 MATERIALS = ("skin", "eye", "mouth", "teeth")
@@ -85,11 +89,19 @@ class Settings:
     :param samples: Cycles samples per pixel.
     :param denoise: whether OpenImageDenoise cleans the picture.
     :param colour_seeds: one Cycles seed for each facial frame, then one for each head-only frame.
+    :param aperture: metres, the diameter of the lens's opening; 0 for a pinhole.
+    :param focus: metres along the optical axis.
+    :param shutter: how long it is open round each frame's moment, as a share of the time from frame to frame.
+    :param shadow: whether the background plane shows the head's shadow.
     """
 
     samples: int
     denoise: bool
     colour_seeds: tuple[int, ...]
+    aperture: float = 0.0
+    focus: float = 1.0
+    shutter: float = 0.0
+    shadow: bool = False
 
 
 @dataclass(frozen=True)
@@ -130,6 +142,30 @@ class SequenceRequest:
         """The camera of the ``index``-th facial frame (0 is the first)."""
         return self.camera if self.poses is None else self.camera.moved(self.poses[index])
 
+    def camera_at(self, time: float) -> Camera:
+        """The camera between facial frames, and beyond the first and the last as it moves next to them."""
+        if self.poses is None:
+            return self.camera
+        if time in range(len(self.poses)):
+            return self.camera_of(int(time))
+        index = int(np.clip(np.floor(time), 0, len(self.poses) - 2))
+        step = self.camera_of(index).T_cam_world @ self.poses[index + 1]
+        part = np.eye(4)
+        part[:3, :3] = cv2.Rodrigues(cv2.Rodrigues(step[:3, :3])[0] * (time - index))[0]
+        part[:3, 3] = step[:3, 3] * (time - index)
+        return self.camera.moved(self.poses[index] @ part)
+
+    def exposure_times(self, index: int) -> list[float]:
+        """Moments of a frame's exposure, dense enough that the plane moves by less than a pixel between them."""
+        shutter = self.settings.shutter
+        first, last = index - shutter / 2, index + shutter / 2
+        motion = self.background.flow(self.camera_at(first), self.camera_at(last))
+        steps = min(_MOST_MOMENTS, int(np.ceil(np.abs(motion).max())) + 1)
+        if shutter == 0 or steps == 1:
+            return [float(index)]
+        # The middles of equal parts of the exposure.
+        return [first + shutter * (step + 0.5) / steps for step in range(steps)]
+
     @property
     def background(self) -> FacingPlane:
         """The plane behind the head."""
@@ -167,7 +203,7 @@ class SequenceRequest:
                 background_depth=data["background_depth"],
                 environment=data["environment"],
                 appearance=data["appearance"],
-                settings=Settings(settings["samples"], settings["denoise"], tuple(settings["colour_seeds"])),
+                settings=Settings(**{**settings, "colour_seeds": tuple(settings["colour_seeds"])}),
                 **{name: arrays[name] for name in _ARRAYS},
             )
 

@@ -11,9 +11,6 @@ from scipy.spatial import ConvexHull, QhullError
 
 from ffngen.geometry.camera import Camera
 
-#: The head looks along the world's +z; a camera in front of it looks back along -z, with y down.
-R_WORLD_CAM = np.diag([1.0, -1.0, -1.0])
-
 #: Share of the image's height that is kept below the chin when the head moves down to hide the neck's end.
 CHIN_MARGIN = 0.05
 
@@ -27,18 +24,37 @@ class Framing:
     :param fill: height of the head / height of the image.
     :param max_width_fill: bound on its width / width of the image.
     :param offset: (x, y): the head's middle relative to the image's, as shares of its width and height.
+    :param yaw: radians: how far the camera stands to the subject's left of where the neutral face looks.
+    :param elevation: radians: how far it stands above.
     """
 
     fill: float
     max_width_fill: float
     offset: tuple[float, float]
+    yaw: float = 0.0
+    elevation: float = 0.0
+
+    @property
+    def R_world_cam(self) -> NDArray[np.float64]:
+        """(3, 3): a camera that looks at the head from there, upright. In front of it, it looks along -z, y down."""
+        sin, cos, up, along = np.sin(self.yaw), np.cos(self.yaw), np.sin(self.elevation), np.cos(self.elevation)
+        # Columns: right, down, forward. Adding 0 turns -0 into 0.
+        return np.array([[cos, sin * up, -sin * along], [0, -along, -up], [-sin, cos * up, -cos * along]]) + 0.0
 
 
-def _camera(target: NDArray[np.float64], distance: float, focal_px: float, width: int, height: int) -> Camera:
+def _camera(
+    R_world_cam: NDArray[np.float64],
+    target: NDArray[np.float64],
+    distance: float,
+    focal_px: float,
+    width: int,
+    height: int,
+) -> Camera:
+    """A camera at ``distance`` before ``target`` (3,), which is in the camera's axes."""
     K = np.array([[focal_px, 0, (width - 1) / 2], [0, focal_px, (height - 1) / 2], [0, 0, 1]])
     T_world_cam = np.eye(4)
-    T_world_cam[:3, :3] = R_WORLD_CAM
-    T_world_cam[:3, 3] = target + np.array([0.0, 0.0, distance])
+    T_world_cam[:3, :3] = R_world_cam
+    T_world_cam[:3, 3] = R_world_cam @ (target - np.array([0.0, 0.0, distance]))
     return Camera(K, T_world_cam, width, height)
 
 
@@ -73,7 +89,7 @@ def fit_camera(
     distance: float | None = None,
     rim: NDArray[Any] | None = None,
 ) -> Camera:
-    """A camera in front of the head that frames ``points`` as asked.
+    """A camera before the head that frames ``points`` as asked.
 
     Exactly one of ``focal_px`` (pixels) and ``distance`` (metres, from the camera to the points'
     middle) is given; the other is solved for, as the projected size falls with the distance and grows
@@ -84,26 +100,28 @@ def fit_camera(
     :param rim: (..., 3) metres, world: where the neck ends; kept out of the picture where the framing leaves room.
     """
     flat = _outermost(np.asarray(points, dtype=np.float64).reshape(-1, 3))
-    target = (flat.min(axis=0) + flat.max(axis=0)) / 2
-    nearest = float(flat[:, 2].max() - target[2])
+    R = framing.R_world_cam
+    turned = flat @ R
+    target = (turned.min(axis=0) + turned.max(axis=0)) / 2
+    nearest = float(target[2] - turned[:, 2].min())
     if focal_px is not None:
         # In front of the nearest point the size is unbounded; far enough away every head is too small.
         low = high = nearest + 1e-3
-        while _excess(_camera(target, high, focal_px, width, height), flat, framing) > 1:
+        while _excess(_camera(R, target, high, focal_px, width, height), flat, framing) > 1:
             low, high = high, 2 * high
         for _ in range(_BISECTIONS):
             middle = (low + high) / 2
-            if _excess(_camera(target, middle, focal_px, width, height), flat, framing) > 1:
+            if _excess(_camera(R, target, middle, focal_px, width, height), flat, framing) > 1:
                 low = middle
             else:
                 high = middle
-        camera = _camera(target, high, focal_px, width, height)
+        camera = _camera(R, target, high, focal_px, width, height)
     else:
         assert distance is not None
         # The projection is linear in the focal length.
         far = max(distance, nearest + 1e-2)
-        unit = _camera(target, far, 1.0, width, height)
-        camera = _camera(target, far, 1.0 / _excess(unit, flat, framing), width, height)
+        unit = _camera(R, target, far, 1.0, width, height)
+        camera = _camera(R, target, far, 1.0 / _excess(unit, flat, framing), width, height)
     return _shifted(camera, flat, framing, rim)
 
 

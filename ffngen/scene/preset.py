@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from ffngen.appearance.rigs import RigName
 from ffngen.errors import InputFileError, JobError
 from ffngen.resources import resource
 from ffngen.yamlfile import read_yaml, validate
@@ -37,7 +38,7 @@ def _range(low: float, high: float) -> Any:
 
 
 class CameraPreset(_Strict):
-    """Which lens, and how the head is framed."""
+    """Which lens, from where, and how the head is framed."""
 
     focal_length_mm: _range(10, 1000) | None = None  # type: ignore[valid-type]
     distance: _range(0.2, 20) | None = None  # type: ignore[valid-type]
@@ -46,6 +47,10 @@ class CameraPreset(_Strict):
     max_width_fill: float = Field(0.9, gt=0.05, le=2)
     offset_x: _range(-1, 1) = (0.0, 0.0)  # type: ignore[valid-type]
     offset_y: _range(-1, 1) = (0.0, 0.0)  # type: ignore[valid-type]
+    yaw_degrees: _range(-80, 80) = (0.0, 0.0)  # type: ignore[valid-type]
+    elevation_degrees: _range(-60, 60) = (0.0, 0.0)  # type: ignore[valid-type]
+    handheld: _range(0, 10) = (0.0, 0.0)  # type: ignore[valid-type]
+    f_number: _range(0.5, 64) | None = None  # type: ignore[valid-type]
 
     @model_validator(mode="after")
     def _one_of_two(self) -> CameraPreset:
@@ -59,6 +64,8 @@ class BackgroundPreset(_Strict):
 
     distance: float = Field(0.6, gt=0, le=100)
     field_of_view_degrees: _range(10, 150) = (70, 95)  # type: ignore[valid-type]
+    plain: _range(0, 1) | None = None  # type: ignore[valid-type]
+    shadow: bool = False
 
 
 class LightingPreset(_Strict):
@@ -68,7 +75,17 @@ class LightingPreset(_Strict):
         ("city", "courtyard", "forest", "interior", "night", "studio", "sunrise", "sunset"), min_length=1
     )
     strength: _range(0, 100) = (1.0, 1.0)  # type: ignore[valid-type]
-    area_lights: bool = True
+    rigs: tuple[RigName, ...] = Field(("three_point",), min_length=1)
+
+
+class ImagePreset(_Strict):
+    """What the camera makes of the light; nothing of it touches flow, depth and masks."""
+
+    exposure_stops: _range(-4, 4) = (0.0, 0.0)  # type: ignore[valid-type]
+    white_balance_kelvin: _range(2000, 20000) = (6500, 6500)  # type: ignore[valid-type]
+    motion_blur: _range(0, 1) = (0.0, 0.0)  # type: ignore[valid-type]
+    noise: _range(0, 1) = (0.0, 0.0)  # type: ignore[valid-type]
+    jpeg_quality: _range(1, 100) | None = None  # type: ignore[valid-type]
 
 
 class ScenePreset(_Strict):
@@ -77,6 +94,26 @@ class ScenePreset(_Strict):
     camera: CameraPreset
     background: BackgroundPreset = Field(default_factory=BackgroundPreset)
     lighting: LightingPreset = Field(default_factory=LightingPreset)
+    image: ImagePreset = Field(default_factory=ImagePreset)
+
+
+def preset_names() -> list[str]:
+    """The presets that ship, by name."""
+    return sorted(entry.stem for entry in resource("blender_scenes").glob("*.yaml"))
+
+
+def preset_path(name_or_path: str) -> Path:
+    """The file of the preset of that name, or the YAML file of that path; raises :class:`JobError`."""
+    if name_or_path.endswith((".yaml", ".yml")):
+        return Path(name_or_path)
+    path = resource("blender_scenes") / f"{name_or_path}.yaml"
+    if Path(name_or_path).name != name_or_path or not path.is_file():
+        raise JobError(
+            f"no scene preset {name_or_path[:80]!r}",
+            where="scene",
+            mend=f"use one of {', '.join(preset_names())}, or the path of a .yaml file",
+        )
+    return path
 
 
 def load_preset(name_or_path: str) -> ScenePreset:
@@ -84,18 +121,7 @@ def load_preset(name_or_path: str) -> ScenePreset:
 
     :raises JobError, InputFileError: no such preset, or a field that cannot be used.
     """
-    if name_or_path.endswith((".yaml", ".yml")):
-        path = Path(name_or_path)
-    else:
-        folder = resource("blender_scenes")
-        path = folder / f"{name_or_path}.yaml"
-        if Path(name_or_path).name != name_or_path or not path.is_file():
-            known = ", ".join(sorted(entry.stem for entry in folder.glob("*.yaml")))
-            raise JobError(
-                f"no scene preset {name_or_path[:80]!r}",
-                where="scene",
-                mend=f"use one of {known}, or the path of a .yaml file",
-            )
+    path = preset_path(name_or_path)
     return validate(ScenePreset, read_yaml(path), path, InputFileError)
 
 

@@ -17,8 +17,13 @@ from ffngen.appearance.background import (
 )
 from ffngen.appearance.hdri import HDRIS
 from ffngen.errors import FfngenError, InputFileError, JobError
+from ffngen.scene.framing import Framing
 
 needs_bpy = pytest.mark.skipif(importlib.util.find_spec("bpy") is None, reason="the surroundings come with bpy")
+
+
+#: A camera that looks along the world's -z, upright.
+AHEAD = np.diag([1.0, -1.0, -1.0])
 
 
 def compass() -> NDArray[np.float32]:
@@ -38,7 +43,7 @@ def compass() -> NDArray[np.float32]:
 
 def test_shows_what_is_behind_the_head() -> None:
     width, height, field_of_view = 101, 61, np.radians(80)
-    crop = perspective_crop(compass(), 0.0, field_of_view, width, height)
+    crop = perspective_crop(compass(), AHEAD, 0.0, field_of_view, width, height)
     assert crop.shape == (height, width, 3)
     # Behind the head is the world's -z, Blender's +y: a quarter turn.
     assert crop[30, 50, 0] == pytest.approx(0.25, abs=0.005)
@@ -54,11 +59,24 @@ def test_shows_what_is_behind_the_head() -> None:
     assert crop[:20, :, 2].min() > 0.9 and crop[-20:, :, 2].max() < 0.1
 
 
+@pytest.mark.parametrize(("yaw", "elevation"), [(0.4, 0.0), (-0.7, 0.3), (0.0, -0.5)])
+def test_a_turned_camera_sees_what_it_looks_at(yaw: float, elevation: float) -> None:
+    """A camera on the subject's left (+x) looks towards -x; one above looks down."""
+    R = Framing(0.7, 0.9, (0, 0), yaw, elevation).R_world_cam
+    crop = perspective_crop(compass(), R, 0.0, np.radians(60), 101, 61)
+    # Blender's (x, y) are the world's (x, -z).
+    forward = np.array([-np.sin(yaw) * np.cos(elevation), -np.sin(elevation), -np.cos(yaw) * np.cos(elevation)])
+    azimuth = np.arctan2(-forward[2], forward[0]) / (2 * np.pi)
+    assert crop[30, 50, 0] == pytest.approx(azimuth % 1, abs=0.005)
+    assert crop[30, 50, 1] == pytest.approx(0.5 - elevation / np.pi, abs=0.005)
+    assert crop[0, 50, 1] > crop[-1, 50, 1]
+
+
 def test_straight_lines_stay_straight() -> None:
     # A vertical edge of the surroundings is a plane through the vertical: a straight column in perspective.
     picture = np.zeros((256, 512, 3), dtype=np.float32)
     picture[:, 100:] = 1
-    crop = perspective_crop(picture, 0.0, np.radians(90), 200, 200)
+    crop = perspective_crop(picture, AHEAD, 0.0, np.radians(90), 200, 200)
     edges = [int(np.argmax(row[:, 0] > 0.5)) for row in crop]
     assert max(edges) - min(edges) <= 1
     assert 5 < edges[0] < 195
@@ -66,7 +84,7 @@ def test_straight_lines_stay_straight() -> None:
 
 @pytest.mark.parametrize("yaw", [-3.0, -1.0, 0.4, 2.0, 3.1])
 def test_turns_with_the_light(yaw: float) -> None:
-    crop = perspective_crop(compass(), yaw, np.radians(60), 101, 61)
+    crop = perspective_crop(compass(), AHEAD, yaw, np.radians(60), 101, 61)
     turns = (0.25 + yaw / (2 * np.pi)) % 1
     if 0.02 < turns < 0.98:
         assert crop[30, 50, 0] == pytest.approx(turns, abs=0.005)
@@ -77,15 +95,15 @@ def test_no_seam_where_the_picture_closes() -> None:
     around = 2 * np.pi * (np.arange(512) + 0.5) / 512
     picture = np.repeat(np.repeat(1 + np.cos(around).astype(np.float32)[None, :, None], 256, 0), 3, 2)
     # The picture's edge (azimuth half a turn) is behind the head after a quarter turn more.
-    crop = perspective_crop(picture, np.pi / 2, np.radians(40), 200, 100)
+    crop = perspective_crop(picture, AHEAD, np.pi / 2, np.radians(40), 200, 100)
     assert np.abs(np.diff(crop, axis=1)).max() < 0.01
 
 
 @pytest.mark.parametrize("gain", [1e-4, 1e4])
 def test_exposure_does_not_depend_on_the_light(gain: float) -> None:
     scene = np.random.default_rng(0).uniform(0.2, 1.0, (60, 80, 3)).astype(np.float32)
-    picture = tone_map(scene * np.float32(gain))
-    reference = tone_map(scene)
+    picture = tone_map(scene * np.float32(gain), 0.5)
+    reference = tone_map(scene, 0.5)
     assert np.abs(picture.astype(int) - reference).max() <= 1
     assert 70 < reference.mean() < 160
 
@@ -93,21 +111,21 @@ def test_exposure_does_not_depend_on_the_light(gain: float) -> None:
 def test_a_lamp_does_not_blacken_the_rest_and_black_is_allowed() -> None:
     scene = np.full((60, 80, 3), 0.2, dtype=np.float32)
     scene[30, 40] = 30000
-    picture = tone_map(scene)
+    picture = tone_map(scene, 0.5)
     assert picture[5, 5].min() > 60
     assert picture[30, 40].max() > picture[5, 5].max()
-    assert tone_map(np.zeros((20, 20, 3), dtype=np.float32)).max() < 120
+    assert tone_map(np.zeros((20, 20, 3), dtype=np.float32), 0.5).max() < 120
 
 
 @needs_bpy
 @pytest.mark.parametrize("name", HDRIS)
 def test_every_surrounding_makes_a_photograph(name: str) -> None:
     for yaw in (0.0, 2.0):
-        picture = hdri_background(name, yaw=yaw, field_of_view=1.4, width=96, height=64)
+        picture = hdri_background(name, AHEAD, yaw=yaw, field_of_view=1.4, width=96, height=64)
         assert picture.shape == (64, 96, 3) and picture.dtype == np.uint8
         assert 40 < picture.mean() < 200
         assert (picture == 255).all(axis=2).mean() < 0.2
-        again = hdri_background(name, yaw=yaw, field_of_view=1.4, width=96, height=64)
+        again = hdri_background(name, AHEAD, yaw=yaw, field_of_view=1.4, width=96, height=64)
         assert picture.tobytes() == again.tobytes()
 
 
@@ -117,7 +135,7 @@ def test_every_surrounding_makes_a_photograph(name: str) -> None:
 )
 def test_refuses_impossible_views(field_of_view: float, width: int, height: int) -> None:
     with pytest.raises(JobError, match="a background") as caught:
-        hdri_background("city", yaw=0.0, field_of_view=field_of_view, width=width, height=height)
+        hdri_background("city", AHEAD, yaw=0.0, field_of_view=field_of_view, width=width, height=height)
     assert "\n" not in str(caught.value)
 
 

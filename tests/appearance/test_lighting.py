@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ffngen.appearance.hdri import HDRIS, load_hdri
 from ffngen.appearance.lighting import Lighting, sample_lighting
+from ffngen.appearance.rigs import RIGS, RigName, blackbody
 from ffngen.errors import JobError
 
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("bpy") is None, reason="the surroundings come with bpy")
@@ -42,15 +43,15 @@ def face_normals() -> list[NDArray[np.float64]]:
 
 
 @pytest.mark.parametrize("name", HDRIS)
-@pytest.mark.parametrize("lamps", [True, False])
-def test_a_face_is_well_exposed_under_all_surroundings(name: str, lamps: bool) -> None:
+@pytest.mark.parametrize("rig", ["three_point", "soft_box", "none"])
+def test_a_face_is_well_exposed_under_all_surroundings(name: str, rig: RigName) -> None:
     for seed in range(2):
-        lighting = sample_lighting(np.random.default_rng(seed), name, area_lights=lamps)
+        lighting = sample_lighting(np.random.default_rng(seed), name, rig=rig)
         levels = [received(lighting, normal) for normal in face_normals()]
         # Light skin (0.7) stays below white, and dark skin (0.1) above black.
         assert max(levels) * 0.7 < 1.0
         assert np.mean(levels) > 0.4
-        assert bool(lighting.area_lights) == lamps
+        assert bool(lighting.area_lights) == (rig != "none")
 
 
 def test_same_seed_same_light_other_seed_other_light() -> None:
@@ -92,9 +93,61 @@ def test_record_is_json_ready() -> None:
     record = json.loads(json.dumps(lighting.to_json()))
     assert record["hdri"] == "sunset" and record["rotation"] == lighting.rotation
     assert [lamp["power"] for lamp in record["area_lights"]] == [lamp.power for lamp in lighting.area_lights]
-    assert set(record["area_lights"][0]) == {"position", "target", "size", "power", "color"}
+    assert set(record["area_lights"][0]) == {"position", "target", "size", "power", "color", "height"}
 
 
 def test_refuses_unknown_surroundings() -> None:
     with pytest.raises(JobError, match="no surroundings are named 'beach'"):
         sample_lighting(np.random.default_rng(0), "beach")
+
+
+@pytest.mark.parametrize("rig", RIGS)
+def test_no_rig_burns_the_face_out_or_leaves_it_dark(rig: RigName) -> None:
+    for seed in range(6):
+        name = HDRIS[seed]
+        lighting = sample_lighting(np.random.default_rng(seed), name, rig=rig)
+        levels = [received(lighting, normal) for normal in face_normals()]
+        assert max(levels) < 1.45
+        assert np.mean(levels) > 0.25
+        assert lighting.rig == rig
+
+
+def test_rigs_light_from_where_they_say() -> None:
+    """The key's azimuth from the face's direction, over many draws, and which parts of the face it reaches."""
+    expected = {"soft_box": (0, 35), "window": (45, 75), "side": (60, 86), "back": (0, 25), "mixed": (25, 65)}
+    for rig, (low, high) in expected.items():
+        angles, sides = [], set()
+        for seed in range(16):
+            key = sample_lighting(np.random.default_rng(seed), "interior", rig=rig).area_lights[0]  # type: ignore[arg-type]
+            angles.append(np.degrees(abs(np.arctan2(key.position[0], key.position[2]))))
+            sides.add(key.position[0] > 0)
+        assert low - 1e-6 <= min(angles) and max(angles) <= high + 1e-6
+        assert max(angles) - min(angles) > 0.4 * (high - low)
+        assert sides == {True, False}
+    for seed in range(4):
+        lighting = sample_lighting(np.random.default_rng(seed), "interior", rig="side")
+        left, right = (received(lighting, np.array([x, 0.0, 0.5]) / np.hypot(1, 0.5)) for x in (1.0, -1.0))
+        assert max(left, right) > 3 * min(left, right)
+        back = sample_lighting(np.random.default_rng(seed), "interior", rig="back").area_lights
+        assert all(lamp.position[2] < 0 for lamp in back[1:])
+        assert back[1].position[0] * back[2].position[0] < 0
+
+
+def test_mixed_light_is_warm_on_one_side_and_cold_on_the_other() -> None:
+    for seed in range(4):
+        warm, cold = sample_lighting(np.random.default_rng(seed), "studio", rig="mixed").area_lights
+        assert warm.color[0] > 2 * warm.color[2] and cold.color[2] > 1.1 * cold.color[0]
+        assert warm.position[0] * cold.position[0] < 0
+
+
+@pytest.mark.parametrize(
+    ("kelvin", "xy"),
+    [(2000, (0.5267, 0.4133)), (2856, (0.4476, 0.4074)), (6500, (0.3135, 0.3237)), (12000, (0.2719, 0.2783))],
+)
+def test_blackbodies_have_the_colours_of_the_planckian_locus(kelvin: float, xy: tuple[float, float]) -> None:
+    """Chromaticities of Planckian radiators (CIE 1931) as tables print them."""
+    to_xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+    rgb = blackbody(kelvin)
+    xyz = to_xyz @ rgb
+    np.testing.assert_allclose(xyz[:2] / xyz.sum(), xy, atol=2e-3)
+    assert xyz[1] == pytest.approx(1, abs=1e-3)

@@ -128,3 +128,25 @@ def test_flat_heads(points: np.ndarray) -> None:
     """Too few points for a hull."""
     camera = fit_camera(points, Framing(0.5, 0.9, (0, 0)), width=64, height=64, focal_px=100)
     assert np.isfinite(camera.T_world_cam).all()
+
+
+@pytest.mark.parametrize(("yaw", "elevation"), [(0.5, 0.0), (0.0, 0.4), (-0.6, -0.3), (1.2, 0.7)])
+@pytest.mark.parametrize("lens", [{"focal_px": 800.0}, {"distance": 1.3}])
+def test_a_camera_to_the_side_and_above(yaw: float, elevation: float, lens: dict[str, float]) -> None:
+    points = head()
+    framing = Framing(0.6, 0.9, (0.1, -0.05), yaw, elevation)
+    camera = fit_camera(points, framing, width=WIDTH, height=HEIGHT, **lens)
+    low, high = box(camera, points)
+    assert high[1] - low[1] == pytest.approx(0.6 * HEIGHT, abs=1e-6)
+    np.testing.assert_allclose((low + high) / 2, [0.6 * WIDTH - 0.5, 0.45 * HEIGHT - 0.5], atol=1e-6)
+    # Rigid, upright, on the subject's left (+x) for a positive yaw and above (+y) for a positive elevation.
+    R = camera.T_world_cam[:3, :3]
+    np.testing.assert_allclose(R @ R.T, np.eye(3), atol=1e-12)
+    assert np.linalg.det(R) == pytest.approx(1)
+    assert R[1, 0] == 0 and R[1, 1] < 0
+    forward = R[:, 2]
+    np.testing.assert_allclose(np.arctan2(-forward[0], -forward[2]), yaw, atol=1e-12)
+    np.testing.assert_allclose(np.arcsin(-forward[1]), elevation, atol=1e-12)
+    middle = (points.reshape(-1, 3).max(axis=0) + points.reshape(-1, 3).min(axis=0)) / 2
+    away = camera.position - middle
+    assert np.sign(yaw) * away[0] >= -0.02 and np.sign(elevation) * away[1] >= -0.02

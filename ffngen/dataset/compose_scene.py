@@ -1,0 +1,177 @@
+"""The scene of one sequence: what a preset's ranges come to for it, drawn from the sequence's seed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ffngen.appearance.background import DEFOCUS, choose_background, hdri_background, plain_background
+from ffngen.appearance.development import Development
+from ffngen.appearance.hdri import hdri_name
+from ffngen.appearance.lighting import Lighting, sample_lighting
+from ffngen.dataset.context import JobContext
+from ffngen.dataset.plan import SequencePlan
+from ffngen.dataset.source_view import source_background, tracked_camera
+from ffngen.geometry.camera import Camera
+from ffngen.geometry.lens import defocus_radius
+from ffngen.params.parameter_set import ParameterSet
+from ffngen.scene.framing import Framing, fit_camera
+from ffngen.scene.handheld import handheld_poses, view_margin
+from ffngen.scene.preset import ImagePreset, draw
+from ffngen.seeds import derive_generator
+
+
+@dataclass(frozen=True)
+class View:
+    """Through what the sequence is seen.
+
+    :param camera: the camera, or the place round which it moves.
+    :param poses: (N, 4, 4) ``T_world_cam`` of each facial frame; None where it stands still.
+    :param background_depth: metres before ``camera``.
+    :param margin: (x, y) pixels that the background reaches beyond the view.
+    :param aperture: metres, the diameter of the lens's opening; 0 for a pinhole.
+    :param focus: metres, at the front of the face.
+    :param defocus: radius of the background's disc of confusion, as a share of the picture's width.
+    :param record: what was drawn, JSON-ready.
+    """
+
+    camera: Camera
+    poses: NDArray[np.float64] | None
+    background_depth: float
+    margin: tuple[int, int]
+    aperture: float
+    focus: float
+    defocus: float
+    record: dict[str, Any]
+
+
+def compose_view(context: JobContext, plan: SequencePlan, vertices: NDArray[np.float32], seed: int) -> View:
+    """The camera of a sequence.
+
+    :param vertices: (M, V, 3), metres: the head in all facial and head-only frames.
+    :raises InputFileError: as :func:`ffngen.dataset.source_view.tracked_camera`.
+    """
+    job, preset = context.job, context.preset.camera
+    if job.camera == "tracked":
+        parameters = context.source.parameters(plan.parameters_index)
+        camera = tracked_camera(parameters, vertices, job.width, job.height)
+        record: dict[str, Any] = {"kind": "tracked"}
+        strength = 0.0
+    else:
+        camera, record = _preset_camera(context, derive_generator(seed, "camera"), vertices)
+        strength = draw(derive_generator(seed, "handheld"), preset.handheld)
+        record["handheld"] = strength
+    depths = camera.to_camera(vertices)[..., 2]
+    background_depth = float(depths.max()) + context.preset.background.distance
+    poses, margin = None, (0, 0)
+    if strength > 0:
+        poses = handheld_poses(camera, strength, len(plan.layout.facial_frames), derive_generator(seed, "hand"))
+        margin = view_margin(camera, poses, background_depth)
+    aperture, focus, defocus = 0.0, float(np.percentile(depths, 10)), DEFOCUS
+    if preset.f_number is not None:
+        record["f_number"] = f_number = draw(derive_generator(seed, "lens"), preset.f_number)
+        aperture = float(camera.K[0, 0]) / camera.width * preset.sensor_width_mm / 1000 / f_number
+        defocus = defocus_radius(camera, aperture, focus, background_depth) / camera.width
+    return View(camera, poses, background_depth, margin, aperture, focus, defocus, record)
+
+
+def _preset_camera(
+    context: JobContext, rng: np.random.Generator, vertices: NDArray[np.float32]
+) -> tuple[Camera, dict[str, Any]]:
+    preset, job = context.preset.camera, context.job
+    lens = preset.focal_length_mm if preset.focal_length_mm is not None else preset.distance
+    assert lens is not None
+    value = draw(rng, lens)
+    framing = Framing(
+        fill=draw(rng, preset.fill),
+        max_width_fill=preset.max_width_fill,
+        offset=(draw(rng, preset.offset_x), draw(rng, preset.offset_y)),
+        yaw=float(np.radians(draw(rng, preset.yaw_degrees))),
+        elevation=float(np.radians(draw(rng, preset.elevation_degrees))),
+    )
+    is_focal = preset.focal_length_mm is not None
+    camera = fit_camera(
+        vertices[:, context.framed_vertices],
+        framing,
+        width=job.width,
+        height=job.height,
+        focal_px=value / preset.sensor_width_mm * job.width if is_focal else None,
+        distance=None if is_focal else value,
+        rim=vertices[:, context.rim_vertices] if len(context.rim_vertices) else None,
+    )
+    record = {
+        "kind": "preset",
+        "focal_length_mm": float(camera.K[0, 0]) * preset.sensor_width_mm / job.width,
+        "yaw_degrees": float(np.degrees(framing.yaw)),
+        "elevation_degrees": float(np.degrees(framing.elevation)),
+    }
+    return camera, record
+
+
+def sample_development(rng: np.random.Generator, preset: ImagePreset) -> Development:
+    """How the camera develops the sequence's pictures."""
+    return Development(
+        exposure_stops=draw(rng, preset.exposure_stops),
+        white_balance_kelvin=draw(rng, preset.white_balance_kelvin),
+        motion_blur=draw(rng, preset.motion_blur),
+        noise=draw(rng, preset.noise),
+        jpeg_quality=None if preset.jpeg_quality is None else round(draw(rng, preset.jpeg_quality)),
+    )
+
+
+def compose_light(context: JobContext, seed: int) -> tuple[str, Lighting, float]:
+    """The surroundings (what ``load_hdri`` takes), the light, and the background's field of view in radians."""
+    preset = context.preset
+    rng = derive_generator(seed, "light")
+    hdri = str(rng.choice(context.hdris))
+    # Drawn apart, so that a preset with one rig has the light that it had before there were several.
+    rig = preset.lighting.rigs[int(derive_generator(seed, "rig").integers(len(preset.lighting.rigs)))]
+    lighting = sample_lighting(rng, hdri, strength=draw(rng, preset.lighting.strength), rig=rig)
+    return hdri, lighting, float(np.radians(draw(rng, preset.background.field_of_view_degrees)))
+
+
+@dataclass(frozen=True)
+class Backdrop:
+    """The picture on the plane, uint8 sRGB of the view's size and its margin on each side, and where it is from."""
+
+    picture: NDArray[np.uint8]
+    source: str
+
+
+def compose_background(
+    context: JobContext,
+    seed: int,
+    view: View,
+    hdri: str,
+    yaw: float,
+    field_of_view: float,
+    parameters: ParameterSet,
+) -> Backdrop:
+    """The picture on the plane behind the head.
+
+    :param yaw: radians, how the surroundings are turned.
+    :param field_of_view: radians, what the view, without its margin, shows of them.
+    """
+    job, preset = context.job, context.preset.background
+    width, height = job.width + 2 * view.margin[0], job.height + 2 * view.margin[1]
+    if job.source_images is not None:
+        return Backdrop(*source_background(job.source_images, parameters, width, height))
+    if job.backgrounds != "hdri":
+        path, picture = choose_background(job.backgrounds, derive_generator(seed, "background"), width, height)
+        return Backdrop(picture, path.name)
+    if preset.plain is not None:
+        grey = draw(derive_generator(seed, "background"), preset.plain)
+        return Backdrop(plain_background(grey, width, height), f"plain:{grey:.3f}")
+    picture = hdri_background(
+        hdri,
+        view.camera.T_world_cam[:3, :3],
+        yaw=yaw,
+        field_of_view=2 * float(np.arctan(np.tan(field_of_view / 2) * width / job.width)),
+        width=width,
+        height=height,
+        defocus=view.defocus * job.width / width,
+    )
+    return Backdrop(picture, f"hdri:{hdri_name(hdri)}")
