@@ -76,6 +76,7 @@ class Mesh:
         uv = np.stack([np.linspace(0, 1, count), np.linspace(1, 0, count)], axis=1).astype(np.float32)
         materials = np.where(self.nose[self.faces[:, 0]], MATERIALS.index("eye"), 0).astype(np.uint8)
         lamp = {"position": [0.6, 0.5, 1.0], "target": [0, 0, 0], "size": 0.4, "power": 8.0, "color": [1, 0.9, 0.8]}
+        lamp |= {"height": None}
         request = SequenceRequest(
             camera=camera,
             background_depth=1.6,
@@ -146,8 +147,9 @@ def expected_truth(request: SequenceRequest, frame: int) -> Expected:
     """First hits by trimesh; everything else from K, T_world_cam and the vertices, in float64."""
     import trimesh
 
-    camera, faces = request.camera, request.faces
+    camera, faces, last = request.camera_of(frame), request.faces, frame + 1 == len(request.facial)
     rotation, position = camera.T_world_cam[:3, :3], camera.T_world_cam[:3, 3]
+    later = camera.T_world_cam if last else request.camera_of(frame + 1).T_world_cam
     vertices = request.facial[frame].astype(np.float64)
     v, u = np.mgrid[: camera.height, : camera.width]
     K = camera.K
@@ -170,15 +172,18 @@ def expected_truth(request: SequenceRequest, frame: int) -> Expected:
     distance = np.einsum("px,px->p", c - a, q) / determinant  # the rays have depth 1
     weights = np.stack([1 - weight_b - weight_c, weight_b, weight_c], axis=1)
 
-    def flow_to(moved: Array) -> Array:
-        points = np.einsum("pc,pcx->px", weights, moved.astype(np.float64)[met])
-        camera_points = (points - position) @ rotation
-        pixels = camera_points[:, :2] / camera_points[:, 2:] * np.diag(K)[:2] + K[:2, 2]
-        flow = np.zeros((len(flat), 2))
-        flow[hit] = pixels - np.stack([u.ravel()[hit], v.ravel()[hit]], axis=1)
-        return flow.reshape(*u.shape, 2)
+    # The plane faces the view that the camera moves round.
+    axis, view = request.camera.T_world_cam[:3, 2], request.camera.T_world_cam[:3, 3]
+    beyond = (request.background_depth - (position - view) @ axis) / (flat @ axis)
 
-    depth = np.full(len(flat), request.background_depth)
+    def flow_to(moved: Array) -> Array:
+        points = position + beyond[:, None] * flat
+        points[hit] = np.einsum("pc,pcx->px", weights, moved.astype(np.float64)[met])
+        camera_points = (points - later[:3, 3]) @ later[:3, :3]
+        pixels = camera_points[:, :2] / camera_points[:, 2:] * np.diag(K)[:2] + K[:2, 2]
+        return (pixels - np.stack([u.ravel(), v.ravel()], axis=1)).reshape(*u.shape, 2)
+
+    depth = beyond.copy()
     depth[hit] = distance
     depth = depth.reshape(u.shape)
     part = np.full(len(flat), -1)
@@ -187,7 +192,6 @@ def expected_truth(request: SequenceRequest, frame: int) -> Expected:
     part = part.reshape(u.shape).astype(np.float32)
     kernel = np.ones((3, 3), np.uint8)
     same_part = cv2.dilate(part, kernel) == cv2.erode(part, kernel)
-    last = frame + 1 == len(request.facial)
     zero = np.zeros((*u.shape, 2))
     return Expected(
         hit.reshape(u.shape),

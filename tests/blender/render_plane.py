@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from ffngen.blender.scene import BlenderScene
+from ffngen.blender.sequence import facial_exposure
 from ffngen.render.request import Crop, SequenceRequest
 
 
@@ -20,7 +21,7 @@ def main(folder: Path, out: Path) -> None:
     scene.background.hide_render = False
     scene.colour.render.film_transparent = False
     whole = Crop(0, 0, request.camera.width, request.camera.height)
-    scene.render_colour(request.facial[0], whole, request.settings.colour_seeds[0], out)
+    scene.render_colour(facial_exposure(request, 0), whole, request.settings.colour_seeds[0], out)
 
 
 if __name__ == "__main__":

@@ -91,6 +91,27 @@ def test_metadata_round_trip(tmp_path: Path) -> None:
     assert back.layout.n_frames == 3
 
 
+def poses(count: int) -> list[Any]:
+    return [[[1, 0, 0, 0.1 * i], [0, 1, 0, 0.0], [0, 0, 1, 1 / 3], [0, 0, 0, 1]] for i in range(count)]
+
+
+def test_a_camera_for_each_frame(tmp_path: Path) -> None:
+    """Exact; frame numbers begin at 0 with the neutral frame; a head-only frame's number is a facial frame's."""
+    path = tmp_path / "metadata.json"
+    path.write_bytes(encode_metadata(SequenceMetadata.model_validate_json(json.dumps(
+        {**content(A), "include_neutral": True, "camera_poses": poses(4)}
+    ))))  # fmt: skip
+    back = read_metadata(path)
+    for frame in range(4):
+        np.testing.assert_array_equal(back.get_camera(frame).T_world_cam, poses(4)[frame])
+        np.testing.assert_array_equal(back.get_camera(frame).K, content(A)["camera"]["K"])
+    with pytest.raises(ValueError, match="4"):
+        back.get_camera(4)
+    assert back.background.view.to_json() == content(A)["camera"]
+    assert back.background.depth == content(A)["background_depth"]
+    assert back.size == (content(A)["camera"]["width"], content(A)["camera"]["height"])
+
+
 def change(*place: str, value: Any) -> Any:
     def apply(data: dict[str, Any]) -> None:
         for name in place[:-1]:
@@ -116,6 +137,8 @@ MALFORMED = {
     "camera matrix": change("camera", "K", value=[[1, 2], [3, 4]]),
     "camera size": change("camera", "width", value=10**6),
     "large camera": change("camera", value={**content(A)["camera"], "width": 10**5, "height": 10**5}),
+    "few poses": change("camera_poses", value=poses(2)),
+    "no rigid pose": change("camera_poses", value=[*poses(2), [[1, 0, 0, 0]] * 4]),
     "background": change("background_depth", value=-1),
     "format": change("flow_format", value="png"),
     "digest": change("files", value={"a": {"bytes": 1, "sha256": "xyz"}}),

@@ -20,6 +20,7 @@ from ffngen.dataset.metadata import (
     FileEntry,
     HeadModel,
     Parameters,
+    Pose,
     SequenceMetadata,
     Versions,
     encode_metadata,
@@ -51,6 +52,17 @@ def camera() -> Camera:
     return Camera(np.array([[210.0, 0, 62.3], [0, 185.0, 71.8], [0, 0, 1]]), T, WIDTH, HEIGHT)
 
 
+def camera_of(t: int, *, moves: bool) -> Camera:
+    """The camera of frame t; one that moves turns, rolls, shifts and comes nearer."""
+    still = camera()
+    if not moves:
+        return still
+    T = np.eye(4)
+    T[:3, :3] = rotation(0.006 * t, -0.009 * t, 0.011 * t)
+    T[:3, 3] = [0.004 * t, -0.003 * t, 0.005 * t]
+    return Camera(still.K, still.T_world_cam @ T, WIDTH, HEIGHT)
+
+
 def panels(pose: float, expression: float) -> list[np.ndarray]:
     """Each panel as (3, 3): its centre and its two half-sides; the pose turns both, the expression stretches one."""
     R = rotation(0.05 * pose, 0.08 * pose, -0.06 * pose)
@@ -58,6 +70,12 @@ def panels(pose: float, expression: float) -> list[np.ndarray]:
     nose = np.array([[0.03, 0, 0.09], [0.07, 0, 0.02], [0.01, 0.08, 0]])
     nose = nose + expression * np.array([[0.004, -0.006, 0.002], [0.006, 0.002, 0], [-0.002, 0.005, 0.001]])
     return [np.float32(face @ R.T).astype(np.float64), np.float32(nose @ R.T).astype(np.float64)]
+
+
+def wall() -> np.ndarray:
+    """(3, 3): a point of the plane behind all, and two steps on it."""
+    T = camera().T_world_cam
+    return np.stack([T[:3, 3] + BACKGROUND * T[:3, 2], T[:3, 0], T[:3, 1]])
 
 
 GRID = 7
@@ -81,39 +99,53 @@ def grid_faces() -> np.ndarray:
 Place = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
-def cast_panels(now: list[np.ndarray], shift: float = 0.0) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[Place]]:
-    """What each pixel's ray meets: depth (H, W), mask (H, W), pixels (H, W, 2), and for each panel where on it.
+def cast_panels(
+    now: list[np.ndarray], shift: float = 0.0, cam: Camera | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[Place]]:
+    """What each pixel's ray meets: depth (H, W), mask (H, W), pixels (H, W, 2), and for each surface where on it.
+
+    The last surface is the wall behind all: unit steps to the right and down from where the view's axis meets it.
 
     :param shift: moves the sampling place within the pixel.
     """
-    cam = camera()
+    still, cam = cam is None, cam or camera()
     R, t = cam.T_world_cam[:3, :3], cam.T_world_cam[:3, 3]
     u, v = np.meshgrid(np.arange(WIDTH) + shift, np.arange(HEIGHT) + shift)
     fx, fy, cx, cy = cam.K[0, 0], cam.K[1, 1], cam.K[0, 2], cam.K[1, 2]
     rays = np.stack([(u - cx) / fx, (v - cy) / fy, np.ones_like(u)], axis=-1) @ R.T
-    depth = np.full((HEIGHT, WIDTH), BACKGROUND)
+    depth = np.full((HEIGHT, WIDTH), np.inf)
     mask = np.zeros((HEIGHT, WIDTH), dtype=bool)
     places = []
-    for c, e1, e2 in now:
+    for c, e1, e2 in [*now, wall()]:
         # c + a e1 + b e2 = t + z ray
         system = np.stack([np.broadcast_to(e1, rays.shape), np.broadcast_to(e2, rays.shape), -rays], axis=-1)
         a, b, z = np.moveaxis(np.linalg.solve(system, np.broadcast_to(t - c, rays.shape)[..., None])[..., 0], -1, 0)
-        seen = (np.abs(a) <= 1) & (np.abs(b) <= 1) & (z > 0) & (z < depth)
-        depth[seen], mask[seen] = z[seen], True
+        is_wall = len(places) == len(now)
+        within = ~mask if is_wall else (np.abs(a) <= 1) & (np.abs(b) <= 1)
+        seen = within & (z > 0) & (z < depth)
+        depth[seen] = z[seen]
+        mask[seen] = not is_wall
         places.append((a, b, seen))
+    if still:
+        depth[~mask] = BACKGROUND
     return depth, mask, np.stack([u, v], axis=-1), places
 
 
 def closed_form(
-    now: list[np.ndarray], later: list[np.ndarray], shift: float = 0.0
+    now: list[np.ndarray],
+    later: list[np.ndarray],
+    shift: float = 0.0,
+    cam_now: Camera | None = None,
+    later_cam: Camera | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Flow (H, W, 2), depth (H, W) and mask (H, W)."""
-    cam = camera()
+    cam = later_cam or camera()
     R, t = cam.T_world_cam[:3, :3], cam.T_world_cam[:3, 3]
     fx, fy, cx, cy = cam.K[0, 0], cam.K[1, 1], cam.K[0, 2], cam.K[1, 2]
-    depth, mask, pixels, places = cast_panels(now, shift)
+    depth, mask, pixels, places = cast_panels(now, shift, cam_now)
     flow = np.zeros((HEIGHT, WIDTH, 2))
-    for (a, b, seen), (c2, f1, f2) in zip(places, later, strict=True):
+    surfaces = [*later, wall()] if later_cam is not None else later
+    for (a, b, seen), (c2, f1, f2) in zip(places, surfaces, strict=later_cam is not None):
         x, y, w = np.moveaxis((c2 + a[..., None] * f1 + b[..., None] * f2 - t) @ R, -1, 0)
         moved = np.stack([fx * x / w + cx, fy * y / w + cy], axis=-1) - pixels
         flow[seen] = moved[seen]
@@ -125,7 +157,7 @@ def picture(shape: list[np.ndarray]) -> np.ndarray:
     y, x = np.mgrid[:HEIGHT, :WIDTH].astype(np.float64)
     rgb = np.stack([np.sin(x / (3 + i)) * np.sin(y / (5 - i)) for i in range(3)], axis=-1)
     _, _, _, places = cast_panels(shape)
-    for a, b, seen in places:
+    for a, b, seen in places[:-1]:
         pattern = np.stack([np.sin(7 * a + i) * np.cos(9 * b - 2 * i) for i in range(3)], axis=-1)
         rgb[seen] = pattern[seen]
     return np.round(127.5 + 100 * rgb).astype(np.uint8)
@@ -137,26 +169,35 @@ def _picture(pose: int, expression: int) -> bytes:
 
 
 @cache
-def _truth(pose: int, expression: int, next_pose: int, next_expression: int) -> tuple[np.ndarray, ...]:
-    return closed_form(panels(pose, expression), panels(next_pose, next_expression))
+def _truth(
+    pose: int, expression: int, next_pose: int, next_expression: int, moves: bool = False
+) -> tuple[np.ndarray, ...]:
+    cameras = (camera_of(pose, moves=True), camera_of(next_pose, moves=True)) if moves else (None, None)
+    return closed_form(panels(pose, expression), panels(next_pose, next_expression), 0.0, *cameras)
 
 
 def write_sequence(
-    root: Path, key: SequenceKey, *, identity: str, neutral: bool = False, flow_format: FlowFormat = FlowFormat.FLO
+    root: Path,
+    key: SequenceKey,
+    *,
+    identity: str,
+    neutral: bool = False,
+    flow_format: FlowFormat = FlowFormat.FLO,
+    moves: bool = False,
 ) -> None:
-    """A complete sequence of 3 frames, or of 4 with the neutral one."""
+    """A complete sequence of 3 frames, or of 4 with the neutral one; with a camera that moves, too."""
     layout = SequenceLayout(key, N, neutral, ImageFormat.PNG, flow_format)
     for path in layout.files():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
     write_atomic(root / layout.record(Record.CONTACT_SHEET), _picture(0, 0))
     for t in layout.facial_frames:
-        flow, depth, mask = _truth(t, t, t + 1, t + 1)
+        flow, depth, mask = _truth(t, t, t + 1, t + 1, moves)
         write_atomic(root / layout.file(Output.MASK, t), encode_mask(mask))
         write_depth_exr(root / layout.file(Output.DEPTH, t), depth)
         write_atomic(root / layout.file(Output.FACIAL_IMAGE, t), _picture(t, t))
         if t in layout.pair_frames:
             write_flow(root / layout.file(Output.FACIAL_FLOW, t), flow)
-            write_flow(root / layout.file(Output.HEAD_FLOW, t), _truth(t, t, t + 1, t)[0])
+            write_flow(root / layout.file(Output.HEAD_FLOW, t), _truth(t, t, t + 1, t, moves)[0])
             write_atomic(root / layout.file(Output.HEAD_IMAGE, t + 1), _picture(t + 1, t))
     vertices = SequenceVertices(
         facial=np.stack([mesh(panels(t, t)) for t in layout.facial_frames]),
@@ -178,6 +219,7 @@ def write_sequence(
         parameters=Parameters(betas=(0.0,), expression=(1.0,), pose=(0.0,) * 15, family="open", source="made"),
         model=HeadModel(family="open", version="1", digest="1" * 64),
         camera=camera().to_json(),
+        camera_poses=_poses(layout) if moves else None,
         background_depth=BACKGROUND,
         flow_format=flow_format,
         image_format=ImageFormat.PNG,
@@ -187,6 +229,11 @@ def write_sequence(
     )
     write_atomic(root / layout.record(Record.METADATA), encode_metadata(metadata))
     sign(root, key)
+
+
+def _poses(layout: SequenceLayout) -> tuple[Pose, ...]:
+    poses = [camera_of(t, moves=True).T_world_cam.tolist() for t in layout.facial_frames]
+    return tuple(tuple(tuple(row) for row in pose) for pose in poses)  # type: ignore[misc]
 
 
 def metadata_path(root: Path, key: SequenceKey) -> Path:
