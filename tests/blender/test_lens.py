@@ -13,6 +13,13 @@ from ffngen.geometry.lens import defocus_radius
 from ffngen.render.raw import read_colour
 from ffngen.render.request import RawPass, SequenceRequest, Settings
 
+#: Plain skin is quick to render, and a small picture; the head's outline crosses this row at its widest.
+MATTE = {
+    "subsurface_weight": 0.0, "subsurface_radius": [1.0, 0.4, 0.2], "subsurface_scale": 0.01, "roughness": 0.9,
+    "specular": 0.1,
+}  # fmt: skip
+ROW = 32
+
 
 def alpha(rendered: Any, kind: RawPass, number: int) -> np.ndarray:
     """(H, W): how much of each pixel the head covers, from the picture over black and over white."""
@@ -25,47 +32,43 @@ def alpha(rendered: Any, kind: RawPass, number: int) -> np.ndarray:
 
 
 def settings(**changes: Any) -> Settings:
-    return Settings(**{"samples": 32, "denoise": False, "colour_seeds": tuple(range(5)), **changes})
+    return Settings(**{"samples": 16, "denoise": False, "colour_seeds": tuple(range(5)), **changes})
 
 
-def edge_width(row: np.ndarray) -> float:
-    """Pixels over which coverage rises from 0 to 1, of a box-shaped blur: its variance is width^2 / 12."""
-    rise = np.diff(row[: int(np.argmax(row))])
+def edge(row: np.ndarray) -> tuple[float, float]:
+    """Where coverage rises from 0 to 1, and over how many pixels: the variance of a box is width^2 / 12."""
+    rise = np.diff(row[: int(np.argmax(row)) + 1])
     place = np.arange(len(rise))
     mean = (place * rise).sum() / rise.sum()
-    return float(np.sqrt(12 * ((place - mean) ** 2 * rise).sum() / rise.sum()))
+    return float(mean), float(np.sqrt(12 * ((place - mean) ** 2 * rise).sum() / rise.sum()))
 
 
-def sliding(mesh: Any, kit: Any, shift: float) -> SequenceRequest:
+def sliding(mesh: Any, kit: Any, shift: float, count: int = 2) -> SequenceRequest:
     """A head that moves to the right by ``shift`` metres from frame to frame; the head-only frames, too."""
-    facial = np.stack([mesh.vertices + np.array([shift * i, 0, 0]) for i in range(3)])
-    request: SequenceRequest = mesh.request(kit.camera(), facial, facial[1:])
-    return request
+    facial = np.stack([mesh.vertices + np.array([shift * i, 0, 0]) for i in range(count)])
+    request: SequenceRequest = mesh.request(kit.camera(64, 64, fx=160.0), facial, facial[1:])
+    return replace(request, appearance={**request.appearance, "skin": MATTE}, settings=settings())
 
 
 def test_motion_blur_is_as_wide_as_the_motion(blender: Any, mesh: Any, kit: Any) -> None:
-    """At the outline's widest row the head moves by f shift / z pixels a frame: 400 * 0.02 / 0.7."""
-    request = sliding(mesh, kit, 0.02)
-    sharp = blender.render(replace(request, settings=settings()))
+    """The head moves by f shift / z pixels a frame: 160 * 0.05 / 0.7."""
+    request = sliding(mesh, kit, 0.05, count=3)
+    sharp = blender.render(request)
     blurred = blender.render(replace(request, settings=settings(shutter=0.5)))
-    row = 80
     for kind, number in ((RawPass.FACIAL_COLOUR, 0), (RawPass.FACIAL_COLOUR, 1), (RawPass.HEAD_COLOUR, 2)):
-        one, two = (alpha(rendered, kind, number)[row] for rendered in (sharp, blurred))
-        assert edge_width(one) < 3
-        assert abs(edge_width(two) - 0.5 * 400 * 0.02 / 0.7) < 1.5
-        # The exposure is centred on the frame's moment: the middle of the edge stays.
-        assert (
-            abs(one[: int(np.argmax(one))].sum() - two[: int(np.argmax(two))].sum() - np.argmax(one) + np.argmax(two))
-            < 1.5
-        )
+        (one, narrow), (two, wide) = (edge(alpha(rendered, kind, number)[ROW]) for rendered in (sharp, blurred))
+        assert narrow < 3
+        assert abs(np.sqrt(wide**2 - narrow**2) - 0.5 * 160 * 0.05 / 0.7) < 0.8
+        # The exposure is centred on the frame's moment.
+        assert abs(one - two) < 0.5
     assert sharp.truth(0).facial_flow.tobytes() == blurred.truth(0).facial_flow.tobytes()
     assert sharp.truth(1).depth.tobytes() == blurred.truth(1).depth.tobytes()
 
 
 def test_a_sequence_after_a_blurred_one_is_sharp(blender: Any, mesh: Any, kit: Any) -> None:
-    request = replace(sliding(mesh, kit, 0.02), settings=settings(samples=2))
+    request = sliding(mesh, kit, 0.02)
     before = blender.render(request).colour(RawPass.FACIAL_COLOUR, 0)
-    blender.render(replace(request, settings=settings(samples=2, shutter=0.5, aperture=0.02, focus=0.4, shadow=True)))
+    blender.render(replace(request, settings=settings(shutter=0.5, aperture=0.02, focus=0.4, shadow=True, samples=1)))
     np.testing.assert_array_equal(blender.render(request).colour(RawPass.FACIAL_COLOUR, 0), before)
 
 
@@ -73,45 +76,36 @@ def test_depth_of_field(blender: Any, mesh: Any, kit: Any) -> None:
     """The outline of the head, 0.7 m away, is spread over the thin lens's disc when the lens is focused elsewhere."""
     request = sliding(mesh, kit, 0.0)
     widths = {}
-    for focus in (0.7, 0.45):
-        lens = settings(samples=256, aperture=0.03, focus=focus)
-        rendered = blender.render(replace(request, settings=lens))
-        widths[focus] = edge_width(alpha(rendered, RawPass.FACIAL_COLOUR, 0)[80])
-        assert rendered.truth(0).facial_flow.any() is np.False_
-    radius = defocus_radius(request.camera, 0.03, 0.45, 0.7)
+    for focus in (0.7, 0.4):
+        rendered = blender.render(replace(request, settings=settings(samples=64, aperture=0.06, focus=focus)))
+        coverage = alpha(rendered, RawPass.FACIAL_COLOUR, 0)[ROW - 2 : ROW + 3].mean(axis=0)
+        widths[focus] = edge(coverage)[1]
+        assert not rendered.truth(0).facial_flow.any()
+    radius = defocus_radius(request.camera, 0.06, 0.4, 0.7)
     assert radius > 4
-    assert widths[0.7] < 4
+    assert widths[0.7] < 3.5
     # A disc's variance in one direction is radius^2 / 4, a box's width^2 / 12.
-    assert abs(widths[0.45] - np.sqrt(3) * radius) < 0.2 * radius
+    assert abs(widths[0.4] - np.sqrt(3) * radius) < 0.25 * radius
 
 
 def test_the_shadow_on_the_plane(blender: Any, mesh: Any, kit: Any) -> None:
     """A lamp from the upper right throws it to the lower left; elsewhere the picture stays."""
     lamp = {
-        "position": [0.7, 0.7, 0.9],
-        "target": [0, 0, 0],
-        "size": 0.1,
-        "power": 30.0,
-        "color": [1, 1, 1],
+        "position": [0.7, 0.7, 0.9], "target": [0, 0, 0], "size": 0.1, "power": 30.0, "color": [1, 1, 1],
         "height": None,
-    }
+    }  # fmt: skip
     light = {"hdri": "studio", "rotation": 0.0, "strength": 0.02, "area_lights": [lamp]}
     request = sliding(mesh, kit, 0.0)
-    request = replace(
-        request,
-        background_depth=0.95,
-        appearance={**request.appearance, "lighting": light},
-        settings=settings(shadow=True, samples=64),
-    )
-    rendered = blender.render(request)
+    request = replace(request, background_depth=0.95, appearance={**request.appearance, "lighting": light})
+    plain = blender.render(request).truth(0)
+    rendered = blender.render(replace(request, settings=settings(shadow=True)))
     image, background = rendered.colour(RawPass.FACIAL_COLOUR, 0).astype(int), rendered.background.astype(int)
-    plain = blender.render(replace(request, settings=settings())).truth(0)
-    off = cv2.dilate(plain.mask.astype(np.uint8), np.ones((7, 7), np.uint8)) == 0
+    off = cv2.dilate(plain.mask.astype(np.uint8), np.ones((5, 5), np.uint8)) == 0
     darker = ((background - image) > 0.3 * background).all(axis=-1) & off
-    assert darker.sum() > 200
     rows, columns = np.nonzero(darker)
-    assert rows.mean() > 85 and columns.mean() < 75
-    lit = off & (np.arange(160)[None, :] > 90) & (np.arange(160)[:, None] < 70)
-    assert np.abs(image - background)[lit].max() <= 6
+    assert len(rows) > 40
+    assert rows.mean() > 34 and columns.mean() < 30
+    lit = off & (np.arange(64)[None, :] > 36) & (np.arange(64)[:, None] < 28)
+    assert np.abs(image - background)[lit].mean() <= 4
     truth = rendered.truth(0)
     assert truth.depth.tobytes() == plain.depth.tobytes() and truth.mask.tobytes() == plain.mask.tobytes()

@@ -55,7 +55,7 @@ def test_truth(blender: Any, mesh: Any, kit: Any, view: dict[str, Any]) -> None:
             error = np.hypot(*(flow - true)[sure].T)
             assert np.percentile(error, 99) <= 1e-3 and error.max() <= 0.05
             assert np.hypot(*(flow - true)[beside].T).max() < 1e-4
-            assert np.hypot(*true[beside].T).min() > 1
+            assert (np.abs(true[beside]).mean(axis=0) > 0.5).all()
         np.testing.assert_array_equal(truth.facial_flow[beside], truth.head_flow[beside])
         assert np.hypot(*(expected.facial - expected.head)[sure].T).max() > 1
 
