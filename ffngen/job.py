@@ -129,7 +129,7 @@ class Job(BaseModel):
     jaw_motion: Literal["pose", "expression"] = Field(
         "pose", description="whether the jaw's rotation moves on in head-only frames (pose, as published) or stays"
     )
-    scene: str = Field("portrait", description="a preset of blender_scenes/, or the path of one")
+    scene: str = Field("portrait", description="a preset of blender_scenes/, or the path of a .yaml or .blend")
     textures: str = Field("generated", description="generated, or a folder of UV textures")
     texture_size: Int = Field(1024, ge=64, le=8192, description="pixels along one side of a generated texture")
     backgrounds: str = Field("hdri", description="hdri, or a folder of photographs")
@@ -195,6 +195,11 @@ class Job(BaseModel):
                 raise ValueError("include_neutral, motion_profile and amplitude are for interpolated motion")
         elif self.frame_step != 1 or self.frame_range != (None, None) or self.fps is not None:
             raise ValueError("frame_step, frame_range and fps are for tracked motion: say motion: tracked")
+        if self.scene.endswith(".blend"):
+            defaults = {"camera": "preset", "backgrounds": "hdri", "hdris": None, "source_images": None}
+            for field, default in defaults.items():
+                if getattr(self, field) != default:
+                    raise ValueError(f"a .blend brings its own camera, light and background: leave {field} away")
         if self.source_images is not None and self.backgrounds != "hdri":
             raise ValueError("give source_images or backgrounds, not both")
         return self
@@ -232,7 +237,7 @@ def load_job(path: Path | None, overrides: dict[str, Any] | None = None) -> Job:
         for field in ("expressions", "source_images", "hdris"):
             if isinstance(data.get(field), str):
                 data[field] = str(path.parent / data[field])
-        if isinstance(data.get("scene"), str) and data["scene"].endswith((".yaml", ".yml")):
+        if isinstance(data.get("scene"), str) and data["scene"].endswith((".yaml", ".yml", ".blend")):
             data["scene"] = str(path.parent / data["scene"])
     data.update(overrides or {})
 

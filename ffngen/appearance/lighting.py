@@ -135,6 +135,10 @@ def _lamp(rng: np.random.Generator, lamp: Lamp, place: Array64, level: float, ti
     """A lamp that gives a facing surface at the origin an irradiance of ``level * pi``."""
     x, y, z = place.tolist()
     size = float(rng.uniform(*lamp.size))
+    distance_squared = float((place * place).sum())
+    if lamp.aspect is not None:
+        # A large surface that is near gives less than its power at one point: of a disc of area A, by A / (pi d^2).
+        distance_squared += size * size * lamp.aspect / np.pi
     color = tint
     if lamp.kelvin is not None:
         red, green, blue = blackbody(float(rng.uniform(*lamp.kelvin))).tolist()
@@ -143,7 +147,7 @@ def _lamp(rng: np.random.Generator, lamp: Lamp, place: Array64, level: float, ti
         position=(x, y, z),
         target=(0.0, 0.0, 0.0),
         size=size,
-        power=level * np.pi * np.pi * float((place * place).sum()),
+        power=level * np.pi * np.pi * distance_squared,
         color=color,
         height=None if lamp.aspect is None else size * lamp.aspect,
     )

@@ -7,7 +7,9 @@ It reads requests from standard input, one JSON object a line, and answers on st
 - for ``{"folder": F, "threads": N}``, a folder written by ``SequenceRequest.write``: ``{"event": "frame", "pass":
   ..., "frame": ..., "crop": ..., "path": ..., "seconds": ...}`` for each finished file, then
   ``{"event": "done"}``, or ``{"event": "error", "message": ...}``;
-- with ``"save_blend": PATH`` in a request, the scene is saved there before ``done``.
+- with ``"save_blend": PATH`` in a request, the scene is saved there before ``done``; with ``"what": "still"`` only
+  the first colour image is rendered, with ``"what": "scene"`` nothing;
+- for ``{"inspect": PATH}``, a .blend: ``{"event": "template", "seen": ...}``, or ``{"event": "error", ...}``.
 
 Blender's own chatter goes to standard error. The process ends when its standard input does, or when
 its parent dies.
@@ -67,6 +69,7 @@ def main(device: str, device_index: int, parent: int) -> None:
     from ffngen.blender import devices
     from ffngen.blender.scene import BlenderScene
     from ffngen.blender.sequence import render_sequence
+    from ffngen.blender.template import inspect
 
     try:
         kind, gpus = devices.count_gpus(device)
@@ -78,9 +81,14 @@ def main(device: str, device_index: int, parent: int) -> None:
     for line in sys.stdin:
         request = json.loads(line)
         try:
+            if "inspect" in request:
+                answer(event="template", seen=inspect(Path(request["inspect"])))
+                continue
             start = time.perf_counter()
             scene.set_threads(request["threads"])
-            for frame in render_sequence(scene, Path(request["folder"]), request.get("save_blend")):
+            for frame in render_sequence(
+                scene, Path(request["folder"]), request.get("save_blend"), request.get("what", "sequence")
+            ):
                 answer(event="frame", seconds=time.perf_counter() - start, **frame)
                 start = time.perf_counter()
             answer(event="done")

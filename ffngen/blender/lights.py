@@ -32,25 +32,31 @@ def make_world(scene: Any) -> Any:
     return world
 
 
+def remove_lights(lamps: list[Any]) -> list[Any]:
+    """Take lamps out of this process; returns what is left of them."""
+    for lamp in lamps:
+        data = lamp.data
+        bpy.data.objects.remove(lamp)
+        bpy.data.lights.remove(data)
+    return []
+
+
 def update_lights(scene: Any, world: Any, lamps: list[Any], lighting: dict[str, Any], environment: str) -> list[Any]:
     """Light the scene as ``lighting`` says (``ffngen.appearance.lighting``), in place of ``lamps``."""
     nodes = world.node_tree.nodes
     nodes["picture"].image = bpy.data.images.load(environment, check_existing=True)
     nodes["mapping"].inputs["Rotation"].default_value = (0.0, 0.0, lighting["rotation"])
     nodes["background"].inputs["Strength"].default_value = lighting["strength"]
-    for lamp in lamps:
-        data = lamp.data
-        bpy.data.objects.remove(lamp)
-        bpy.data.lights.remove(data)
-    made = []
+    made = remove_lights(lamps)
     for index, light in enumerate(lighting["area_lights"]):
-        data = bpy.data.lights.new(f"area_{index}", "AREA")
+        name = f"light_{index + 1}" if index else "key_light"
+        data = bpy.data.lights.new(name, "AREA")
         data.shape = "DISK" if light["height"] is None else "RECTANGLE"
         data.size = light["size"]
         data.size_y = light["height"] or light["size"]
         data.energy = light["power"]
         data.color = light["color"]
-        lamp = bpy.data.objects.new(f"area_{index}", data)
+        lamp = bpy.data.objects.new(name, data)
         position = to_blender(np.array(light["position"]))
         target = to_blender(np.array(light["target"]))
         lamp.location = position.tolist()

@@ -26,6 +26,20 @@ def _animate_camera(scene: BlenderScene, request: SequenceRequest) -> None:
         scene.camera.keyframe_insert("rotation_quaternion", frame=i + 1)
 
 
+def _show_background(scene: BlenderScene, shown: bool) -> None:
+    """Show the plane with its picture, or a template's own background, under the name ``background``."""
+    if scene.template is None:
+        scene.background.hide_render = not shown
+        return
+    theirs = scene.template.objects["background"]
+    theirs.visible_camera = shown
+    # The first name first: two objects cannot have one.
+    if shown:
+        scene.background.name, theirs.name = "background_plane", "background"
+    else:
+        theirs.name, scene.background.name = "background_of_template", "background"
+
+
 def save_blend(scene: BlenderScene, request: SequenceRequest, path: Path) -> None:
     """Save the scene with the whole facial motion as an animated head, textures packed.
 
@@ -46,9 +60,11 @@ def save_blend(scene: BlenderScene, request: SequenceRequest, path: Path) -> Non
         driver.type = "SCRIPTED"
         driver.expression = f"max(0, 1 - abs(frame - {i + 1}))"
     head.hide_render = head.hide_viewport = True
+    animated.parent = head
+    animated.matrix_parent_inverse = head.matrix_world.inverted()
     shadow = scene.background.is_shadow_catcher
     show_shadow(scene.background, False)
-    scene.background.hide_render = False
+    _show_background(scene, True)
     border, transparent = colour.render.use_border, colour.render.film_transparent
     colour.render.use_border = colour.render.film_transparent = False
     colour.frame_start, colour.frame_end = 1, len(request.facial)
@@ -56,6 +72,7 @@ def save_blend(scene: BlenderScene, request: SequenceRequest, path: Path) -> Non
     bpy.ops.file.pack_all()
     bpy.ops.wm.save_as_mainfile(filepath=str(path), copy=True, compress=True)
     colour.render.use_border, colour.render.film_transparent = border, transparent
+    _show_background(scene, False)
     show_shadow(scene.background, shadow)
     scene.camera.animation_data_clear()
     head.hide_render = head.hide_viewport = False

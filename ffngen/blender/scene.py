@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from ffngen.blender import devices, lights, materials, passes
 from ffngen.blender.frames import T_BLENDER_WORLD, blender_camera_matrix
+from ffngen.blender.template import Template, place
 from ffngen.geometry.camera import Camera
 from ffngen.render.request import MATERIALS, Crop, SequenceRequest, Settings
 
@@ -60,6 +61,7 @@ class BlenderScene:
         self.head: Any = None
         self._topology: tuple[bytes, ...] = ()
         self._has_depth_of_field = False
+        self.template: Template | None = None
 
     def set_threads(self, threads: int) -> None:
         """How many CPU threads Cycles and the denoiser use."""
@@ -76,9 +78,11 @@ class BlenderScene:
         materials.update_background_plane(
             self.background, request.background, request.background_margin, folder / "background.png"
         )
-        self.lamps = lights.update_lights(
-            self.colour, self.world, self.lamps, appearance["lighting"], request.environment
-        )
+        self._set_template(request.template)
+        if request.template is None:
+            self.lamps = lights.update_lights(
+                self.colour, self.world, self.lamps, appearance["lighting"], request.environment
+            )
         self.colour.cycles.samples = request.settings.samples
         self.colour.cycles.use_denoising = request.settings.denoise
         self.colour.render.use_motion_blur = request.settings.shutter > 0
@@ -93,6 +97,17 @@ class BlenderScene:
         self.camera.data.dof.use_dof = self._has_depth_of_field
         passes.render(self.colour, crop, path)
         self.camera.data.dof.use_dof = False
+
+    def render_backplate(self, crop: Crop, seed: int, path: Path) -> None:
+        """Render a template's background without the head, to an EXR file."""
+        assert self.template is not None
+        background = self.template.objects["background"]
+        self.head.hide_render = background.visible_camera = True
+        self.colour.cycles.seed = seed
+        self.camera.data.dof.use_dof = self._has_depth_of_field
+        passes.render(self.colour, crop, path)
+        self.camera.data.dof.use_dof = False
+        self.head.hide_render = background.visible_camera = False
 
     def render_truth(
         self,
@@ -131,6 +146,17 @@ class BlenderScene:
             ratio = float(camera.K[0, 0] / camera.K[1, 1])
             scene.render.pixel_aspect_x = max(1.0, 1.0 / ratio)
             scene.render.pixel_aspect_y = max(1.0, ratio)
+
+    def _set_template(self, path: str | None) -> None:
+        """Load the .blend whose lamps, world and background these are, or be rid of it."""
+        if self.template is not None and self.template.path != path:
+            self.colour.world = self.world
+            self.template.remove()
+            self.template = None
+        if path is not None and self.template is None:
+            self.lamps = lights.remove_lights(self.lamps)
+            self.template = Template(path)
+            place(self.template, self.colour)
 
     def _set_lens(self, settings: Settings) -> None:
         """Focus on the face, where the lens has a depth of field."""

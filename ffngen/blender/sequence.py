@@ -20,17 +20,28 @@ COLOUR_MARGIN = 3
 TRUTH_MARGIN = 1
 
 
-def render_sequence(scene: BlenderScene, folder: Path, blend: str | None) -> Iterator[dict[str, Any]]:
+def render_sequence(
+    scene: BlenderScene, folder: Path, blend: str | None, what: str = "sequence"
+) -> Iterator[dict[str, Any]]:
     """Render every raw pass of the request in ``folder``; yields a record of each finished file.
 
     A frame in which the head is out of the picture has no file: its crop is empty.
+
+    :param blend: where to save the scene.
+    :param what: :data:`ffngen.render.process.What`.
     """
     request = SequenceRequest.read(folder)
     scene.load(request, folder)
     facial, head, seeds = request.facial, request.head, request.settings.colour_seeds
     count = len(facial)
+    if request.template is not None and what != "scene":
+        whole = Crop(0, 0, request.camera.width, request.camera.height)
+        scene.render_backplate(whole, seeds[0], RawPass.BACKPLATE.path(folder, 0))
+        yield _record(RawPass.BACKPLATE, 0, whole)
+    if what == "still":
+        yield _render_colour(scene, request, folder, RawPass.FACIAL_COLOUR, 0, facial_exposure(request, 0), seeds[0])
     # All truth first: Blender keeps one scene's Cycles session warm, and setting up colour anew costs seconds.
-    for i in range(count):
+    for i in range(count if what == "sequence" else 0):
         crop, path = crop_around(request.camera_of(i), facial[i], TRUTH_MARGIN), RawPass.TRUTH.path(folder, i)
         if not crop.is_empty:
             # The last frame has no next one: its truth is depth alone.
@@ -40,7 +51,7 @@ def render_sequence(scene: BlenderScene, folder: Path, blend: str | None) -> Ite
             scene.set_camera(request.camera_of(i))
             scene.render_truth(facial[i], facial_next, head_next, crop, path)
         yield _record(RawPass.TRUTH, i, crop)
-    for i in range(count):
+    for i in range(count if what == "sequence" else 0):
         yield _render_colour(scene, request, folder, RawPass.FACIAL_COLOUR, i, facial_exposure(request, i), seeds[i])
         if i + 1 < count:
             exposure = head_exposure(request, i + 1)

@@ -77,7 +77,7 @@ _FIELDS = (
     click.option(
         "--hdris", type=click.Path(path_type=Path), help="Folder of .hdr or .exr surroundings.  [default: the scene's]"
     ),
-    click.option("--scene", help="A preset of blender_scenes, or the path of one.  [default: portrait]"),
+    click.option("--scene", help="A preset (ffngen scene list), or a .yaml or .blend file.  [default: portrait]"),
     click.option("--resolution", metavar="WxH", help="Image size in pixels.  [default: 512x512]"),
     click.option("--samples", type=int, help="Cycles samples per pixel.  [default: 16]"),
     click.option(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 
 from ffngen.appearance.background import seen_of_plane
 from ffngen.appearance.development import Development
-from ffngen.appearance.hdri import hdri_path
 from ffngen.appearance.materials import sample_eye, sample_skin
 from ffngen.appearance.skin import look_of
 from ffngen.appearance.textures import choose_texture
-from ffngen.dataset.compose_scene import compose_background, compose_light, compose_view, sample_development
+from ffngen.dataset.compose_scene import compose_light, compose_view, sample_development
 from ffngen.dataset.context import JobContext, encode_fast_png
 from ffngen.dataset.plan import SequencePlan, track_sampling
 from ffngen.motion.profile import MotionProfile
@@ -64,6 +63,10 @@ class ComposedSequence:
             [request.camera_at(time) for time in request.exposure_times(index)],
         )
 
+    def before(self, picture: NDArray[np.uint8]) -> ComposedSequence:
+        """The same before another picture: a template's background, once it has been rendered."""
+        return replace(self, background=picture)
+
     def noise_seed(self, kind: RawPass, index: int) -> int:
         """The seed of one picture's noise; ``index`` is its number among the facial frames."""
         return derive_seed(self.seeds["scene"], "noise", kind.value, index)
@@ -82,13 +85,12 @@ def compose(context: JobContext, plan: SequencePlan) -> ComposedSequence:
     skin_seed = derive_seed(job.seed, "skin", plan.identity)
     scene_seed = derive_seed(job.seed, "scene", plan.name)
     view = compose_view(context, plan, np.concatenate([facial, head]), scene_seed)
-    hdri, lighting, field_of_view = compose_light(context, scene_seed)
-    backdrop = compose_background(context, scene_seed, view, hdri, lighting.rotation, field_of_view, parameters)
+    light = compose_light(context, scene_seed, view, parameters)
     development = sample_development(derive_generator(scene_seed, "image"), preset.image)
     atlas, atlas_source = _atlas(context, skin_seed, plan.identity)
     skin_rng = derive_generator(skin_seed, "material")
     appearance = {
-        "lighting": lighting.to_json(),
+        "lighting": light.lighting,
         "skin": sample_skin(skin_rng).to_json(),
         "eye": sample_eye(skin_rng).to_json(),
     }
@@ -103,7 +105,7 @@ def compose(context: JobContext, plan: SequencePlan) -> ComposedSequence:
         uv_coordinates=model.uv.coordinates,
         uv_faces=model.uv.faces,
         face_materials=context.face_materials,
-        environment=str(hdri_path(hdri)),
+        environment=light.environment,
         appearance=appearance,
         settings=Settings(
             samples=job.samples,
@@ -115,12 +117,13 @@ def compose(context: JobContext, plan: SequencePlan) -> ComposedSequence:
             shutter=development.motion_blur,
             shadow=preset.background.shadow,
         ),
+        template=None if context.template is None else str(context.template.path.absolute()),
         poses=view.poses,
         background_margin=view.margin,
     )
     record = {
         "preset": job.scene if job.scene.isidentifier() else Path(job.scene).name,
-        "background": backdrop.source,
+        "background": light.backdrop.source,
         "shadow": preset.background.shadow,
         "camera": view.record,
         "image": development.to_json(),
@@ -135,7 +138,7 @@ def compose(context: JobContext, plan: SequencePlan) -> ComposedSequence:
     # JSON knows lists alone; the record must compare equal when it is read back.
     record = json.loads(json.dumps(record))
     return ComposedSequence(
-        request, parameters, atlas, backdrop.picture, development, record, seeds, _motion_record(context, plan)
+        request, parameters, atlas, light.backdrop.picture, development, record, seeds, _motion_record(context, plan)
     )
 
 

@@ -10,17 +10,19 @@ from numpy.typing import NDArray
 
 from ffngen.appearance.background import DEFOCUS, choose_background, hdri_background, plain_background
 from ffngen.appearance.development import Development
-from ffngen.appearance.hdri import hdri_name
+from ffngen.appearance.hdri import hdri_name, hdri_path
 from ffngen.appearance.lighting import Lighting, sample_lighting
 from ffngen.dataset.context import JobContext
 from ffngen.dataset.plan import SequencePlan
 from ffngen.dataset.source_view import source_background, tracked_camera
+from ffngen.errors import InputFileError
 from ffngen.geometry.camera import Camera
 from ffngen.geometry.lens import defocus_radius
 from ffngen.params.parameter_set import ParameterSet
 from ffngen.scene.framing import Framing, fit_camera
 from ffngen.scene.handheld import handheld_poses, view_margin
 from ffngen.scene.preset import ImagePreset, draw
+from ffngen.scene.template import SceneTemplate
 from ffngen.seeds import derive_generator
 
 
@@ -55,6 +57,8 @@ def compose_view(context: JobContext, plan: SequencePlan, vertices: NDArray[np.f
     :raises InputFileError: as :func:`ffngen.dataset.source_view.tracked_camera`.
     """
     job, preset = context.job, context.preset.camera
+    if context.template is not None:
+        return _template_view(context.template, job.width, job.height, vertices)
     if job.camera == "tracked":
         parameters = context.source.parameters(plan.parameters_index)
         camera = tracked_camera(parameters, vertices, job.width, job.height)
@@ -76,6 +80,16 @@ def compose_view(context: JobContext, plan: SequencePlan, vertices: NDArray[np.f
         aperture = float(camera.K[0, 0]) / camera.width * preset.sensor_width_mm / 1000 / f_number
         defocus = defocus_radius(camera, aperture, focus, background_depth) / camera.width
     return View(camera, poses, background_depth, margin, aperture, focus, defocus, record)
+
+
+def _template_view(template: SceneTemplate, width: int, height: int, vertices: NDArray[np.float32]) -> View:
+    camera, depth = template.camera(width, height), template.background_depth
+    depths = camera.to_camera(vertices)[..., 2]
+    if depths.min() <= 0 or depths.max() >= depth:
+        what = "the head is not between the camera and the background"
+        raise InputFileError(what, where=template.path, mend="move its head, camera or background apart")
+    aperture, focus = template.lens
+    return View(camera, None, depth, (0, 0), aperture, focus, DEFOCUS, {"kind": "template"})
 
 
 def _preset_camera(
@@ -122,7 +136,40 @@ def sample_development(rng: np.random.Generator, preset: ImagePreset) -> Develop
     )
 
 
-def compose_light(context: JobContext, seed: int) -> tuple[str, Lighting, float]:
+@dataclass(frozen=True)
+class Backdrop:
+    """The picture on the plane, uint8 sRGB of the view's size and its margin on each side, and where it is from."""
+
+    picture: NDArray[np.uint8]
+    source: str
+
+
+@dataclass(frozen=True)
+class SceneLight:
+    """What lights a sequence, and what picture it stands before.
+
+    :param environment: path of the surroundings' EXR; empty where a template brings its own light.
+    :param lighting: JSON-ready.
+    :param backdrop: the picture on the plane.
+    """
+
+    environment: str
+    lighting: dict[str, Any]
+    backdrop: Backdrop
+
+
+def compose_light(context: JobContext, seed: int, view: View, parameters: ParameterSet) -> SceneLight:
+    """The light and the background of a sequence."""
+    if context.template is not None:
+        # Rendered with the sequence, and put here then.
+        empty = np.zeros((context.job.height, context.job.width, 3), dtype=np.uint8)
+        return SceneLight("", {"rig": "template"}, Backdrop(empty, "template"))
+    hdri, lighting, field_of_view = _sample_light(context, seed)
+    backdrop = _background(context, seed, view, hdri, lighting.rotation, field_of_view, parameters)
+    return SceneLight(str(hdri_path(hdri)), lighting.to_json(), backdrop)
+
+
+def _sample_light(context: JobContext, seed: int) -> tuple[str, Lighting, float]:
     """The surroundings (what ``load_hdri`` takes), the light, and the background's field of view in radians."""
     preset = context.preset
     rng = derive_generator(seed, "light")
@@ -133,15 +180,7 @@ def compose_light(context: JobContext, seed: int) -> tuple[str, Lighting, float]
     return hdri, lighting, float(np.radians(draw(rng, preset.background.field_of_view_degrees)))
 
 
-@dataclass(frozen=True)
-class Backdrop:
-    """The picture on the plane, uint8 sRGB of the view's size and its margin on each side, and where it is from."""
-
-    picture: NDArray[np.uint8]
-    source: str
-
-
-def compose_background(
+def _background(
     context: JobContext,
     seed: int,
     view: View,

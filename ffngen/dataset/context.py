@@ -25,7 +25,9 @@ from ffngen.head.open_head import ensure_built
 from ffngen.job import Job
 from ffngen.params.source import ParameterSource, parameter_source
 from ffngen.render.request import MATERIALS
-from ffngen.scene.preset import ScenePreset, load_preset
+from ffngen.render.template import read_template
+from ffngen.scene.preset import TEMPLATE_SUFFIX, ScenePreset, load_preset
+from ffngen.scene.template import SceneTemplate
 
 #: Which regions of a head are of which material; all the rest is skin.
 _REGION_MATERIALS = (
@@ -55,6 +57,7 @@ class JobContext:
 
     :param inputs: sha256 of each part of the job that lies in files of the user's; None for the parts that do not.
     :param hdris: the surroundings to draw from: what :func:`ffngen.appearance.hdri.load_hdri` takes.
+    :param template: the scene, where it was built in Blender.
     """
 
     job: Job
@@ -63,6 +66,7 @@ class JobContext:
     source: ParameterSource
     inputs: Mapping[str, str | None]
     hdris: tuple[str, ...]
+    template: SceneTemplate | None
 
     @cached_property
     def face_materials(self) -> NDArray[np.uint8]:
@@ -133,6 +137,7 @@ def open_context(job: Job, progress: Callable[[str], None] | None = None) -> Job
     textures = check_images(job.textures, "textures") if job.textures != "generated" else None
     backgrounds = check_images(job.backgrounds, "backgrounds") if job.backgrounds != "hdri" else None
     source_images = check_images(str(job.source_images), "source_images") if job.source_images is not None else None
+    template = read_template(Path(job.scene)) if job.scene.endswith(TEMPLATE_SUFFIX) else None
     hdris: tuple[str, ...] = preset.lighting.hdris
     if job.hdris is not None:
         hdris = own_hdris(job.hdris, progress)
@@ -151,8 +156,9 @@ def open_context(job: Job, progress: Callable[[str], None] | None = None) -> Job
         "backgrounds": backgrounds,
         "source_images": source_images,
         "hdris": hdris_digest(hdris) if job.hdris is not None else None,
+        "template": None if template is None else template.sha256,
     }
-    return JobContext(job, model, preset, source, inputs, hdris)
+    return JobContext(job, model, preset, source, inputs, hdris, template)
 
 
 def _digest_of_sets(source: ParameterSource) -> str:

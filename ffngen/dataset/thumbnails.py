@@ -40,18 +40,27 @@ def thumbnail_sheet(
     :raises HeadModelError: a set does not fit the model.
     :raises MissingPackageError: embreex is not installed.
     """
-    columns = min(columns, len(sets))
-    rows = -(-len(sets) // columns)
-    width, height = columns * (size + _GAP) + _GAP, rows * (size + _CAPTION + _GAP) + _GAP
+    heads, captions = [], []
+    for i, one in enumerate(sets):
+        heads.append(shaded_head(model, one, size))
+        number = "" if one.frame is None else f" {one.frame}"
+        captions.append(f"{one.identity[-14:]}{number} {one.emotion}")
+        progress(i + 1)
+    return captioned_sheet(heads, captions, columns=columns)
+
+
+def captioned_sheet(pictures: Sequence[Rgb], captions: Sequence[str], *, columns: int) -> Rgb:
+    """One picture of many of one size, (h, w, 3) uint8, in rows, each with a line of text below it."""
+    size_y, size_x = pictures[0].shape[:2]
+    columns = min(columns, len(pictures))
+    rows = -(-len(pictures) // columns)
+    width, height = columns * (size_x + _GAP) + _GAP, rows * (size_y + _CAPTION + _GAP) + _GAP
     sheet = Image.new("RGB", (width, height), _BACKGROUND)
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(11)
-    for i, one in enumerate(sets):
-        x, y = _GAP + i % columns * (size + _GAP), _GAP + i // columns * (size + _CAPTION + _GAP)
-        sheet.paste(Image.fromarray(shaded_head(model, one, size)), (x, y))
-        number = "" if one.frame is None else f" {one.frame}"
-        caption = f"{one.identity[-14:]}{number} {one.emotion}"
-        draw.text((x, y + size + 1), _fitted(caption, font, size), fill=_INK, font=font)
-        progress(i + 1)
+    for i, (picture, caption) in enumerate(zip(pictures, captions, strict=True)):
+        x, y = _GAP + i % columns * (size_x + _GAP), _GAP + i // columns * (size_y + _CAPTION + _GAP)
+        sheet.paste(Image.fromarray(picture), (x, y))
+        draw.text((x, y + size_y + 1), _fitted(caption, font, size_x), fill=_INK, font=font)
     return np.asarray(sheet)
 
 

@@ -36,7 +36,7 @@ from ffngen.flow.exr import write_depth_exr
 from ffngen.flow.files import write_flow
 from ffngen.images import encode_jpeg, encode_png
 from ffngen.render.process import RenderedFrame
-from ffngen.render.raw import read_colour, read_truth
+from ffngen.render.raw import read_backplate, read_colour, read_truth
 from ffngen.render.request import RawPass
 
 _IMAGES = {RawPass.FACIAL_COLOUR: Output.FACIAL_IMAGE, RawPass.HEAD_COLOUR: Output.HEAD_IMAGE}
@@ -95,6 +95,9 @@ class SequenceWork:
         raw = frame.kind.path(self._request_folder, frame.frame)
         if frame.kind is RawPass.TRUTH:
             self._write_truth(frame, raw, number)
+        elif frame.kind is RawPass.BACKPLATE:
+            assert self._composed is not None
+            self._composed = self._composed.before(read_backplate(raw, self._composed.request.template))
         else:
             assert self._composed is not None
             composed = self._composed

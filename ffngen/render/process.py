@@ -13,13 +13,19 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from ffngen.errors import JobError, MissingPackageError, RenderError
+from ffngen.errors import InputFileError, JobError, MissingPackageError, RenderError
 from ffngen.render.request import Crop, RawPass
 
 #: Blender needs about two seconds to start; a cold disk on a farm, or a GPU's first kernels, far more.
 START_TIMEOUT = 600.0
+
+#: Seconds that reading a .blend may take.
+INSPECT_TIMEOUT = 120.0
+
+#: How much of a request is rendered.
+What = Literal["sequence", "still", "scene"]
 
 #: What is started; its arguments and the messages to and from it are described there.
 COMMAND = (sys.executable, "-m", "ffngen.blender")
@@ -98,26 +104,47 @@ class RenderProcess:
         return Device(message["device"], message["gpus"], message["blender"])
 
     def render(
-        self, folder: Path, *, threads: int, timeout: float, save_blend: Path | None = None
+        self, folder: Path, *, threads: int, timeout: float, save_blend: Path | None = None, what: What = "sequence"
     ) -> Iterator[RenderedFrame]:
         """Render the request in ``folder`` on ``threads`` threads; yields each raw file as it is finished.
+
+        :param save_blend: where to save the scene.
+        :param what: the whole sequence; a still: the first facial colour image alone; or a scene: nothing.
 
         :raises RenderProcessDied: it ended, or said nothing for ``timeout`` seconds.
         :raises RenderError: Blender reported a fault; the process lives on.
         """
-        assert self._process is not None and self._process.stdin is not None
-        request: dict[str, Any] = {"folder": str(folder.absolute()), "threads": threads}
+        request: dict[str, Any] = {"folder": str(folder.absolute()), "threads": threads, "what": what}
         if save_blend is not None:
             request["save_blend"] = str(save_blend.absolute())
+        self._send(request)
+        while (message := self._receive(timeout))["event"] != "done":
+            if message["event"] == "error":
+                raise RenderError(f"Blender reported: {message['message']}")
+            yield RenderedFrame(RawPass(message["pass"]), message["frame"], Crop(*message["crop"]), message["seconds"])
+
+    def inspect(self, path: Path) -> dict[str, Any]:
+        """What a .blend holds (:func:`ffngen.blender.template.inspect`).
+
+        :raises InputFileError: Blender cannot read it; where it died of it, this process is to be stopped.
+        """
+        self._send({"inspect": str(path.absolute())})
+        try:
+            message = self._receive(INSPECT_TIMEOUT)
+        except RenderProcessDied:
+            raise InputFileError("Blender did not survive reading it", where=path) from None
+        if message["event"] == "error":
+            raise InputFileError(f"not a .blend that can be read: {message['message'][:200]}", where=path)
+        seen: dict[str, Any] = message["seen"]
+        return seen
+
+    def _send(self, request: dict[str, Any]) -> None:
+        assert self._process is not None and self._process.stdin is not None
         try:
             self._process.stdin.write(json.dumps(request).encode() + b"\n")
             self._process.stdin.flush()
         except OSError:
             raise self._died() from None
-        while (message := self._receive(timeout))["event"] != "done":
-            if message["event"] == "error":
-                raise RenderError(f"Blender reported: {message['message']}")
-            yield RenderedFrame(RawPass(message["pass"]), message["frame"], Crop(*message["crop"]), message["seconds"])
 
     def _receive(self, timeout: float) -> dict[str, Any]:
         assert self._process is not None and self._process.stdout is not None

@@ -14,12 +14,16 @@ from numpy.typing import NDArray
 
 from ffngen.appearance.colour import linear_to_srgb, srgb_to_linear
 from ffngen.appearance.development import Development
+from ffngen.errors import InputFileError
 from ffngen.flow.passes import decode_vector_pass, decode_vector_pass_backward
 from ffngen.geometry.camera import Camera
 from ffngen.geometry.plane import FacingPlane
 from ffngen.render.request import Crop
 
 Float32 = NDArray[np.float32]
+
+#: Coverage of a pixel that a surface covers wholly, but for the filter's rounding.
+_FILLED = 0.995
 
 #: Cycles writes this depth where a ray meets nothing (1e10).
 _NO_SURFACE = 1e9
@@ -76,6 +80,19 @@ def read_truth(path: Path, crop: Crop, *, plane: FacingPlane, camera: Camera, la
             on_head = np.where(moves[..., None], decoded, 0)
             flow[crop.slices] = np.where(inside[..., None], on_head, flow[crop.slices])
     return Truth(mask, depth, facial_flow, head_flow)
+
+
+def read_backplate(path: Path, template: str | None) -> NDArray[np.uint8]:
+    """A template's background without the head: (H, W, 3) uint8, sRGB.
+
+    :param template: the .blend, for the message.
+    :raises InputFileError: it does not fill the picture.
+    """
+    channels = _channels(path)
+    if channels["Combined.A"].min() < _FILLED:
+        mend = "make it larger, and take away what stands before it"
+        raise InputFileError("'background' does not fill the picture", where=template, mend=mend)
+    return linear_to_srgb(np.stack([channels[f"Combined.{c}"] for c in "RGB"], axis=-1).astype(np.float32))
 
 
 def read_colour(

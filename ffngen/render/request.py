@@ -39,6 +39,7 @@ class RawPass(Enum):
     FACIAL_COLOUR = "facial_colour"
     HEAD_COLOUR = "head_colour"
     TRUTH = "truth"
+    BACKPLATE = "backplate"
 
     def path(self, folder: Path, frame: int) -> Path:
         """The raw file of this pass for the ``frame``-th of its frames (0 is the first facial frame)."""
@@ -122,6 +123,8 @@ class SequenceRequest:
     :param environment: path of the equirectangular EXR that lights the scene.
     :param appearance: lighting and materials, JSON-ready, as ``ffngen.appearance`` describes them.
     :param settings: how colour is rendered.
+    :param template: path of the .blend that gives lamps, world and background (:mod:`ffngen.scene.template`); None for
+        those of ``appearance``, ``environment`` and ``background.png``.
     """
 
     camera: Camera
@@ -135,6 +138,7 @@ class SequenceRequest:
     environment: str
     appearance: dict[str, Any]
     settings: Settings
+    template: str | None = None
     poses: NDArray[np.float64] | None = None
     background_margin: tuple[int, int] = (0, 0)
 
@@ -185,6 +189,7 @@ class SequenceRequest:
             "background_margin": self.background_margin,
             "background_depth": self.background_depth,
             "environment": self.environment,
+            "template": self.template,
             "appearance": self.appearance,
             "settings": asdict(self.settings),
         }
@@ -202,6 +207,7 @@ class SequenceRequest:
                 background_margin=tuple(data["background_margin"]),
                 background_depth=data["background_depth"],
                 environment=data["environment"],
+                template=data["template"],
                 appearance=data["appearance"],
                 settings=Settings(**{**settings, "colour_seeds": tuple(settings["colour_seeds"])}),
                 **{name: arrays[name] for name in _ARRAYS},

@@ -97,6 +97,10 @@ class ScenePreset(_Strict):
     image: ImagePreset = Field(default_factory=ImagePreset)
 
 
+#: The suffix of scenes that were built in Blender (:mod:`ffngen.scene.template`).
+TEMPLATE_SUFFIX = ".blend"
+
+
 def preset_names() -> list[str]:
     """The presets that ship, by name."""
     return sorted(entry.stem for entry in resource("blender_scenes").glob("*.yaml"))
@@ -111,7 +115,7 @@ def preset_path(name_or_path: str) -> Path:
         raise JobError(
             f"no scene preset {name_or_path[:80]!r}",
             where="scene",
-            mend=f"use one of {', '.join(preset_names())}, or the path of a .yaml file",
+            mend=f"use one of {', '.join(preset_names())}, or the path of a .yaml or .blend file",
         )
     return path
 
@@ -119,8 +123,12 @@ def preset_path(name_or_path: str) -> Path:
 def load_preset(name_or_path: str) -> ScenePreset:
     """The preset of that name in ``blender_scenes/``, or the YAML file of that path.
 
+    A .blend brings its own camera, light and background; its preset is the defaults.
+
     :raises JobError, InputFileError: no such preset, or a field that cannot be used.
     """
+    if name_or_path.endswith(TEMPLATE_SUFFIX):
+        return ScenePreset(camera=CameraPreset(focal_length_mm=50))
     path = preset_path(name_or_path)
     return validate(ScenePreset, read_yaml(path), path, InputFileError)
 
