@@ -60,8 +60,12 @@ def save_blend(scene: BlenderScene, request: SequenceRequest, path: Path) -> Non
         driver.type = "SCRIPTED"
         driver.expression = f"max(0, 1 - abs(frame - {i + 1}))"
     head.hide_render = head.hide_viewport = True
-    animated.parent = head
-    animated.matrix_parent_inverse = head.matrix_world.inverted()
+    # What the scene is known by when it is used as a template: ffngen.scene.template.
+    placeholder = bpy.data.objects.new("head", None)
+    placeholder.hide_render = True
+    colour.collection.objects.link(placeholder)
+    for mesh_object in (head, animated):
+        mesh_object.parent = placeholder
     shadow = scene.background.is_shadow_catcher
     show_shadow(scene.background, False)
     _show_background(scene, True)
@@ -76,6 +80,8 @@ def save_blend(scene: BlenderScene, request: SequenceRequest, path: Path) -> Non
     show_shadow(scene.background, shadow)
     scene.camera.animation_data_clear()
     head.hide_render = head.hide_viewport = False
+    head.parent = None
+    bpy.data.objects.remove(placeholder)
     mesh = animated.data
     bpy.data.objects.remove(animated)
     bpy.data.meshes.remove(mesh)

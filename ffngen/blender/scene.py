@@ -194,7 +194,7 @@ class BlenderScene:
             mesh.materials.append(self.materials[name])
         mesh.polygons.foreach_set("material_index", request.face_materials.astype(np.int32))
         mesh.attributes.new(MOTION_FLAGS, "FLOAT_VECTOR", "POINT")
-        self.head = bpy.data.objects.new("head", mesh)
+        self.head = bpy.data.objects.new("head_mesh", mesh)
         self.head.matrix_world = Matrix(T_BLENDER_WORLD.tolist())
         for scene in (self.colour, self.truth):
             scene.collection.objects.link(self.head)

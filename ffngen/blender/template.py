@@ -15,6 +15,7 @@ from mathutils import Matrix
 from numpy.typing import NDArray
 
 from ffngen.blender.frames import T_BLENDER_WORLD
+from ffngen.scene.template import NAMES
 
 _FLIP = np.diag([1.0, -1.0, -1.0, 1.0])
 #: Objects that have a shape, and so throw shadows.
@@ -22,7 +23,7 @@ _SHAPES = ("MESH", "CURVE", "SURFACE", "META", "FONT", "CURVES", "POINTCLOUD")
 
 
 class Template:
-    """The objects of a .blend's first scene.
+    """The objects of a .blend's scene: of the one, where there are several, that has most of the names.
 
     :param path: the file.
     :param objects: by their names in the file.
@@ -32,16 +33,22 @@ class Template:
     def __init__(self, path: str) -> None:
         self.path = path
         bpy.context.preferences.filepaths.use_scripts_auto_execute = False
+        before = set(_all_data())
         with bpy.data.libraries.load(path, link=False) as (source, target):
             names = list(source.objects)
-            target.scenes = list(source.scenes)[:1]
-            target.objects = names
-        if not target.scenes or target.scenes[0] is None:
+            target.scenes = list(source.scenes)
+            target.objects = list(names)
+        found = {name: thing for name, thing in zip(names, target.objects, strict=True) if thing is not None}
+        scenes = [scene for scene in target.scenes if scene is not None]
+        if not scenes:
             raise ValueError("it has no scene")
-        self.scene = target.scenes[0]
+        wanted = {found[name] for name in NAMES if name in found}
+        self.scene = max(scenes, key=lambda scene: len(wanted & set(scene.objects)))
         self.scene.view_layers[0].update()
         inside = set(self.scene.objects)
-        self.objects = {n: o for n, o in zip(names, target.objects, strict=True) if o is not None and o in inside}
+        self.objects = {name: thing for name, thing in found.items() if thing in inside}
+        self._data = [block for block in _all_data() if block not in before and block not in scenes]
+        self._others = [scene for scene in scenes if scene != self.scene]
         self.matrices = {name: np.array(o.matrix_world) for name, o in self.objects.items()}
 
     def placed(self, name: str) -> NDArray[np.float64]:
@@ -51,16 +58,16 @@ class Template:
 
     def remove(self) -> None:
         """Take all of it out of this process."""
-        for thing in self.objects.values():
-            bpy.data.objects.remove(thing)
         self.remove_scene()
-        bpy.data.orphans_purge(do_recursive=True)
+        bpy.data.batch_remove(self._data)
+        self._data = []
 
     def remove_scene(self) -> None:
         """Take the file's scene out of this process; its objects and its world stay."""
-        if self.scene is not None:
-            bpy.data.scenes.remove(self.scene)
-            self.scene = None
+        for scene in (*self._others, self.scene):
+            if scene is not None:
+                bpy.data.scenes.remove(scene)
+        self._others, self.scene = [], None
 
 
 def inspect(path: Path) -> dict[str, Any]:
@@ -80,6 +87,12 @@ def inspect(path: Path) -> dict[str, Any]:
                 seen["background"] = _background(template)
     template.remove()
     return seen
+
+
+def _all_data() -> list[Any]:
+    """Every block of data in this process."""
+    collections = [p.identifier for p in bpy.data.bl_rna.properties if p.type == "COLLECTION"]
+    return [block for name in collections for block in getattr(bpy.data, name)]
 
 
 def _rigid(matrix: NDArray[np.float64]) -> NDArray[np.float64]:

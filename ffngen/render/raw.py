@@ -22,8 +22,9 @@ from ffngen.render.request import Crop
 
 Float32 = NDArray[np.float32]
 
-#: Coverage of a pixel that a surface covers wholly, but for the filter's rounding.
-_FILLED = 0.995
+#: A pixel that a surface covers less than this is not filled; one at the end of a surface that ends with the picture
+#: is covered by more, as the filter reaches 1.5 pixels.
+_FILLED = 0.15
 
 #: Cycles writes this depth where a ray meets nothing (1e10).
 _NO_SURFACE = 1e9
@@ -89,10 +90,12 @@ def read_backplate(path: Path, template: str | None) -> NDArray[np.uint8]:
     :raises InputFileError: it does not fill the picture.
     """
     channels = _channels(path)
-    if channels["Combined.A"].min() < _FILLED:
+    alpha = channels["Combined.A"].astype(np.float32)
+    if alpha.min() < _FILLED:
         mend = "make it larger, and take away what stands before it"
         raise InputFileError("'background' does not fill the picture", where=template, mend=mend)
-    return linear_to_srgb(np.stack([channels[f"Combined.{c}"] for c in "RGB"], axis=-1).astype(np.float32))
+    light = np.stack([channels[f"Combined.{c}"] for c in "RGB"], axis=-1).astype(np.float32)
+    return linear_to_srgb(light / alpha[..., None])
 
 
 def read_colour(

@@ -12,7 +12,7 @@ object                  what it is
 ======================  ================================================================================
 
 Other objects throw shadows and reflect light, and the camera does not see them, as nothing may hide the head.
-The file's first scene counts. Scripts in it are never run.
+Scripts in the file are never run.
 """
 
 from __future__ import annotations
