@@ -75,7 +75,8 @@ def main(out: str, seen: str, options: dict[str, object]) -> None:
         text.from_string(f"import bpy\n{code}\n")
         text.use_module = True
         driver = bpy.data.objects["blocker"].driver_add("scale", 0).driver
-        driver.type, driver.expression = "SCRIPTED", f"(lambda: {code})() or 1.0"
+        # The namespace of drivers has no open, and a module that has os.
+        driver.type, driver.expression = "SCRIPTED", f"bpy.path._os.mkdir({options['trap']!r}) or 1.0"
     for name in options.get("leave_out", ()):
         bpy.data.objects.remove(bpy.data.objects[name])
     bpy.context.view_layer.update()

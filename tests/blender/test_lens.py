@@ -77,7 +77,7 @@ def test_depth_of_field(blender: Any, mesh: Any, kit: Any) -> None:
     request = sliding(mesh, kit, 0.0)
     widths = {}
     for focus in (0.7, 0.4):
-        rendered = blender.render(replace(request, settings=settings(samples=64, aperture=0.06, focus=focus)))
+        rendered = blender.render(replace(request, settings=settings(samples=40, aperture=0.06, focus=focus)))
         coverage = alpha(rendered, RawPass.FACIAL_COLOUR, 0)[ROW - 2 : ROW + 3].mean(axis=0)
         widths[focus] = edge(coverage)[1]
         assert not rendered.truth(0).facial_flow.any()
