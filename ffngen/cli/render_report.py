@@ -73,7 +73,7 @@ class RenderReporter:
             return
         if event.kind == "frame" and event.frame is not None:
             self._seconds[event.frame.kind] += event.frame.seconds
-            if event.frame.kind is not RawPass.TRUTH:
+            if event.frame.kind in (RawPass.FACIAL_COLOUR, RawPass.HEAD_COLOUR):
                 self._frames[event.name] = self._frames.get(event.name, 0) + 1
                 self._done += 1
         elif event.kind == "retry":

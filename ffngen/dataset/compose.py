@@ -25,6 +25,7 @@ from ffngen.motion.tracked import sample_times, tracked_sequence
 from ffngen.motion.vertices import sequence_vertices
 from ffngen.params.parameter_set import ParameterSet
 from ffngen.render.request import RawPass, SequenceRequest, Settings
+from ffngen.scene.handheld import FPS
 from ffngen.seeds import derive_generator, derive_seed
 
 
@@ -84,7 +85,8 @@ def compose(context: JobContext, plan: SequencePlan) -> ComposedSequence:
 
     skin_seed = derive_seed(job.seed, "skin", plan.identity)
     scene_seed = derive_seed(job.seed, "scene", plan.name)
-    view = compose_view(context, plan, np.concatenate([facial, head]), scene_seed)
+    motion = _motion_record(context, plan)
+    view = compose_view(context, plan, np.concatenate([facial, head]), scene_seed, motion.get("fps") or FPS)
     light = compose_light(context, scene_seed, view, parameters)
     development = sample_development(derive_generator(scene_seed, "image"), preset.image)
     atlas, atlas_source = _atlas(context, skin_seed, plan.identity)
@@ -137,9 +139,7 @@ def compose(context: JobContext, plan: SequencePlan) -> ComposedSequence:
     seeds = {"job": job.seed, "skin": skin_seed, "scene": scene_seed}
     # JSON knows lists alone; the record must compare equal when it is read back.
     record = json.loads(json.dumps(record))
-    return ComposedSequence(
-        request, parameters, atlas, light.backdrop.picture, development, record, seeds, _motion_record(context, plan)
-    )
+    return ComposedSequence(request, parameters, atlas, light.backdrop.picture, development, record, seeds, motion)
 
 
 def _motion(context: JobContext, plan: SequencePlan) -> MotionSequence:

@@ -50,10 +50,11 @@ class View:
     record: dict[str, Any]
 
 
-def compose_view(context: JobContext, plan: SequencePlan, vertices: NDArray[np.float32], seed: int) -> View:
+def compose_view(context: JobContext, plan: SequencePlan, vertices: NDArray[np.float32], seed: int, fps: float) -> View:
     """The camera of a sequence.
 
     :param vertices: (M, V, 3), metres: the head in all facial and head-only frames.
+    :param fps: frames per second: how fast a hand moves from frame to frame.
     :raises InputFileError: as :func:`ffngen.dataset.source_view.tracked_camera`.
     """
     job, preset = context.job, context.preset.camera
@@ -72,7 +73,8 @@ def compose_view(context: JobContext, plan: SequencePlan, vertices: NDArray[np.f
     background_depth = float(depths.max()) + context.preset.background.distance
     poses, margin = None, (0, 0)
     if strength > 0:
-        poses = handheld_poses(camera, strength, len(plan.layout.facial_frames), derive_generator(seed, "hand"))
+        count = len(plan.layout.facial_frames)
+        poses = handheld_poses(camera, strength, count, derive_generator(seed, "hand"), fps=fps)
         margin = view_margin(camera, poses, background_depth)
     aperture, focus, defocus = 0.0, float(np.percentile(depths, 10)), DEFOCUS
     if preset.f_number is not None:

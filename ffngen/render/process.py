@@ -128,8 +128,8 @@ class RenderProcess:
 
         :raises InputFileError: Blender cannot read it; where it died of it, this process is to be stopped.
         """
-        self._send({"inspect": str(path.absolute())})
         try:
+            self._send({"inspect": str(path.absolute())})
             message = self._receive(INSPECT_TIMEOUT)
         except RenderProcessDied:
             raise InputFileError("Blender did not survive reading it", where=path) from None
