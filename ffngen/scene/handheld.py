@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ffngen.errors import JobError
 from ffngen.geometry.camera import Camera
 
 Array64 = NDArray[np.float64]
@@ -53,6 +54,8 @@ def view_margin(camera: Camera, poses: Array64, depth: float) -> tuple[int, int]
     """Pixels (x, y) by which a picture on the plane at ``depth`` must reach beyond the view of ``camera``.
 
     So far the other places see of it: a picture of the plane with this margin fills each of their frames.
+
+    :raises JobError: some place sees past the plane, or so much beside the view that the picture would be huge.
     """
     width, height = camera.width, camera.height
     corners = np.array([[-0.5, -0.5], [width - 0.5, -0.5], [-0.5, height - 0.5], [width - 0.5, height - 0.5]])
@@ -61,12 +64,22 @@ def view_margin(camera: Camera, poses: Array64, depth: float) -> tuple[int, int]
     axis = camera.T_world_cam[:3, 2]
     for pose in poses:
         directions = rays @ pose[:3, :3].T
-        reach = (camera.position + depth * axis - pose[:3, 3]) @ axis / (directions @ axis)
+        along = directions @ axis
+        if along.min() <= 0:
+            raise _too_much()
+        reach = (camera.position + depth * axis - pose[:3, 3]) @ axis / along
         seen, _ = camera.project(pose[:3, 3] + reach[:, None] * directions)
         margin = np.maximum(margin, np.maximum(-0.5 - seen, seen - [width - 0.5, height - 0.5]).max(axis=0))
+    if not (margin <= [2 * width, 2 * height]).all():
+        raise _too_much()
     # One pixel more for the interpolation of the picture.
     x, y = (np.ceil(margin) + 1).astype(int).tolist()
     return x, y
+
+
+def _too_much() -> JobError:
+    what = "the camera shakes so much that the background cannot fill the picture"
+    return JobError(what, where="camera.handheld", mend="lower it, or use a longer lens")
 
 
 def _tremor(time: Array64, rng: np.random.Generator) -> Array64:

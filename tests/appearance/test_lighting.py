@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from ffngen.appearance.hdri import HDRIS, load_hdri
-from ffngen.appearance.lighting import Lighting, sample_lighting
+from ffngen.appearance.lighting import AreaLight, Lighting, sample_lighting
 from ffngen.appearance.rigs import RIGS, RigName, blackbody
 from ffngen.errors import JobError
 
@@ -30,11 +30,38 @@ def received(lighting: Lighting, normal: NDArray[np.float64]) -> float:
     weights = np.array([0.2126, 0.7152, 0.0722])
     total = lighting.strength * float(((picture @ weights) * cosine * solid_angle).sum())
     for lamp in lighting.area_lights:
-        position = np.array(lamp.position)
-        distance = float(np.linalg.norm(position))
-        facing = max(float(normal @ position) / distance, 0)
-        total += lamp.power / (np.pi * distance**2) * facing * float(np.array(lamp.color) @ weights)
+        total += from_lamp(lamp, normal) * float(np.array(lamp.color) @ weights)
     return total / np.pi
+
+
+def from_lamp(lamp: AreaLight, normal: NDArray[np.float64]) -> float:
+    """The irradiance of a lamp: the sum over a grid of small lamps, each of which shines by the cosine to its axis."""
+    position = np.array(lamp.position)
+    axis = -position / np.linalg.norm(position)
+    right = np.cross(axis, [0.0, 1.0, 0.0])
+    right /= np.linalg.norm(right)
+    a, b = np.meshgrid(np.arange(24) / 24 + 1 / 48 - 0.5, np.arange(24) / 24 + 1 / 48 - 0.5)
+    flat = np.stack([a.ravel() * lamp.size, b.ravel() * (lamp.height or lamp.size)], axis=1)
+    if lamp.height is None:
+        flat = flat[np.hypot(flat[:, 0], flat[:, 1]) <= lamp.size / 2]
+    places = position + flat @ np.stack([right, np.cross(right, axis)])
+    squared = (places**2).sum(axis=1)
+    facing = np.maximum(places @ normal, 0) / np.sqrt(squared)
+    shining = -(places @ axis) / np.sqrt(squared)
+    return float((lamp.power / np.pi * facing * shining / squared).mean())
+
+
+def test_a_large_lamp_gives_less_than_a_small_one_and_is_made_brighter_by_that() -> None:
+    """The soft box's key, straight at a surface that faces it."""
+    for seed in range(6):
+        key = sample_lighting(np.random.default_rng(seed), "studio", rig="soft_box").area_lights[0]
+        toward = np.array(key.position) / np.linalg.norm(key.position)
+        far = key.power / (np.pi * float(np.square(key.position).sum()))
+        assert key.height is not None
+        # To the second order in its size; a plain inverse square would be off by far more.
+        wanted = far / (1 + key.size * key.height / np.pi / float(np.square(key.position).sum()))
+        assert from_lamp(key, toward) == pytest.approx(wanted, rel=0.08)
+        assert far > 1.08 * from_lamp(key, toward)
 
 
 def face_normals() -> list[NDArray[np.float64]]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+import pytest
 
+from ffngen.errors import JobError
 from ffngen.geometry.camera import Camera
 from ffngen.geometry.plane import FacingPlane
 from ffngen.scene.framing import Framing
@@ -69,3 +71,9 @@ def test_the_margin_holds_all_that_is_seen_and_little_more() -> None:
     assert (reached > 3).all()
     assert reached[0] <= x <= reached[0] + 3
     assert reached[1] <= y <= reached[1] + 3
+
+
+def test_a_hand_that_shakes_too_much_is_refused() -> None:
+    wide = Camera(np.array([[15.0, 0, 63.5], [0, 15.0, 47.5], [0, 0, 1]]), camera().T_world_cam, 128, 96)
+    with pytest.raises(JobError, match="shakes so much"):
+        view_margin(wide, handheld_poses(wide, 60.0, 30, np.random.default_rng(0)), 1.4)
