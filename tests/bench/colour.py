@@ -83,10 +83,10 @@ def _measure(
         cpu[frame.kind, frame.frame] = seconds
         with Stopwatch() as decode:
             if frame.kind is RawPass.TRUTH:
-                camera = composed.request.camera
+                request = composed.request
                 known = read_truth(
-                    frame.kind.path(folder, frame.frame), frame.crop, width=camera.width, height=camera.height,
-                    background_depth=composed.request.background_depth,
+                    frame.kind.path(folder, frame.frame), frame.crop, plane=request.background,
+                    camera=request.camera, later=request.camera,
                 )  # fmt: skip
                 write_flow(scratch / "facial.flo", known.facial_flow)
                 write_flow(scratch / "head.flo", known.head_flow)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -47,6 +49,50 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     assert (tmp_path / "atlas.png").read_bytes() == b"atlas"
     assert (tmp_path / "background.png").read_bytes() == b"background"
     assert (tmp_path / "raw").is_dir()
+
+
+def moving(count: int) -> SequenceRequest:
+    """A camera that turns about its axis by 0.1, and goes 0.02 to the right, from each frame to the next."""
+    poses = np.tile(np.eye(4), (count, 1, 1))
+    for i in range(count):
+        poses[i, :3, :3] = cv2.Rodrigues(np.array([0, 0, 0.1 * i]))[0]
+        poses[i, 0, 3] = 0.02 * i
+    return replace(request_of(count), poses=poses, background_margin=(7, 3))
+
+
+def test_poses_and_lens_are_read_back(tmp_path: Path) -> None:
+    settings = Settings(3, False, (1, 2, 3), aperture=0.02, focus=0.8, shutter=0.4, shadow=True)
+    request = replace(moving(3), settings=settings, template="/a/b.blend")
+    request.write(tmp_path, b"atlas", b"background")
+    other = SequenceRequest.read(tmp_path)
+    assert other.settings == settings
+    assert (other.background_margin, other.template) == ((7, 3), "/a/b.blend")
+    for i in range(3):
+        assert other.camera_of(i) == request.camera_of(i)
+
+
+def test_the_camera_between_frames_and_beyond() -> None:
+    request = moving(3)
+    for time in (0.0, 1.0, 2.0):
+        assert request.camera_at(time) == request.camera_of(int(time))
+    for time in (0.25, 1.5, -0.5, 2.5):
+        turn = cv2.Rodrigues(request.camera_at(time).T_world_cam[:3, :3])[0].ravel()
+        np.testing.assert_allclose(turn, [0, 0, 0.1 * time], atol=1e-12)
+    assert abs(request.camera_at(0.25).position[0] - 0.005) < 1e-12
+    assert request_of(3).camera_at(0.7) == camera()
+
+
+def test_an_exposure_is_cut_into_steps_of_less_than_a_pixel() -> None:
+    request = moving(3)
+    assert request.exposure_times(1) == [1.0]
+    times = replace(request, settings=Settings(3, False, (), shutter=0.5)).exposure_times(1)
+    assert len(times) > 2
+    assert np.mean(times) == pytest.approx(1)
+    assert min(times) > 0.75 and max(times) < 1.25
+    flow = request.background.flow(request.camera_at(times[0]), request.camera_at(times[1]))
+    assert 0.1 < np.abs(flow).max() < 1
+    still = replace(request_of(3), settings=Settings(3, False, (), shutter=0.5))
+    assert still.exposure_times(1) == [1.0]
 
 
 def test_raw_files_have_names_of_their_own() -> None:
