@@ -16,6 +16,7 @@ _COMMANDS = {
     "head": "Build the open head, describe a head model.",
     "params": "Read, sample, select and look at faces' parameters.",
     "render": "Render a facial-flow dataset.",
+    "label": "Add labels to a dataset: backward flow, occlusion, normals, regions, landmarks, ...",
     "verify": "Check a dataset's flow, depth, masks and files, without Blender.",
     "flow": "Print statistics of flow files, compare two, and draw them.",
     "convert": "Write a dataset in another layout, such as WebDataset shards.",
