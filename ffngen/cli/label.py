@@ -62,20 +62,14 @@ def command(
     start = time.monotonic()
     with make_progress(quiet=as_json) as progress:
         task = progress.add_task("labelling", total=None, note="")
-        run = label_dataset(
-            dataset,
-            kinds,
-            gaps,
-            head=head,
-            family=head_family,
-            workers=workers or min(os.cpu_count() or 1, 16),
-            progress=lambda done, total: progress.update(task, completed=done, total=total),
-        )
+        count = workers or min(os.cpu_count() or 1, 16)
+        for run in label_dataset(dataset, kinds, gaps, head=head, family=head_family, workers=count):
+            progress.update(task, completed=run.labelled + len(run.failed), total=run.missing)
     seconds = round(time.monotonic() - start, 2)
     if as_json:
         click.echo(json.dumps({"dataset": str(dataset), **asdict(run), "seconds": seconds}, indent=1))
     else:
-        kept = run.sequences - run.labelled - len(run.failed)
+        kept = run.sequences - run.missing
         note = f"; {kept} had them already" if kept else ""
         click.echo(
             f"{dataset}: {run.labelled} of {run.sequences} sequences labelled{note}, {run.files} files, "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -23,9 +23,10 @@ from ffngen.head.model import HeadModel
 
 @dataclass
 class LabelRun:
-    """What :func:`label_dataset` did.
+    """A run of :func:`label_dataset`, filled in while it goes on.
 
     :param sequences: complete sequences of the dataset.
+    :param missing: those that lacked labels when the run began.
     :param labelled: those that this run added labels to.
     :param files: the label files that were written.
     :param bytes: their size.
@@ -33,6 +34,7 @@ class LabelRun:
     """
 
     sequences: int
+    missing: int = 0
     labelled: int = 0
     files: int = 0
     bytes: int = 0
@@ -64,18 +66,17 @@ def label_dataset(
     head: str = OPEN,
     family: str | None = None,
     workers: int = 1,
-    progress: Callable[[int, int], None] | None = None,
-) -> LabelRun:
+) -> Generator[LabelRun, None, None]:
     """Compute labels from the stored vertices and camera and write them beside the dataset's files.
 
-    What a sequence has already is kept; labels of other vertices than it has now are made anew.
+    Yields the run's state before the first sequence and after each one. What a sequence has already is kept; labels of
+    other vertices than it has now are made anew.
 
     :param kinds: which labels.
     :param gaps: distant pairs; needed for, and only for, :attr:`LabelKind.PAIRS`.
     :param head: the head model that the dataset was rendered with: ``open``, or its path.
     :param family: the FLAME version, where the file's name does not tell.
     :param workers: processes.
-    :param progress: called with (sequences done, sequences to do).
     :raises DatasetError: the folder is no dataset, or another head model's.
     :raises JobError: no labels, or too many distances.
     """
@@ -96,19 +97,19 @@ def label_dataset(
             open_head(head, family, metadata.model.digest)
         if work.kinds:
             works.append(work)
-    if progress is not None:
-        progress(0, len(works))
+    run.missing = len(works)
+    yield run
+    if not works:
+        return
     with run_folder(root) as scratch:
-        for done, (work, result) in enumerate(_all(works, scratch, min(workers, len(works))), start=1):
+        for work, result in _all(works, scratch, min(workers, len(works))):
             if isinstance(result, str):
                 run.failed[str(work.metadata.key)] = result
             else:
                 run.labelled += 1
                 run.files += result[0]
                 run.bytes += result[1]
-            if progress is not None:
-                progress(done, len(works))
-    return run
+            yield run
 
 
 def _missing(
