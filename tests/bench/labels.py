@@ -10,7 +10,6 @@ import time
 from collections import defaultdict
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import click
 from _measure import report, scratch_folder

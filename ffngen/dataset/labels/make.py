@@ -15,7 +15,7 @@ from ffngen.dataset.labels.sequence import SequenceLabels
 from ffngen.dataset.layout import complete_sequences, require_dataset
 from ffngen.dataset.metadata import SequenceMetadata, read_sequence
 from ffngen.dataset.run_folder import run_folder
-from ffngen.errors import DatasetError, FfngenError, JobError, OutOfSpaceError
+from ffngen.errors import DatasetError, FfngenError, HeadModelError, JobError, OutOfSpaceError
 from ffngen.head import flame_topology
 from ffngen.head.load import OPEN, load_head
 from ffngen.head.model import HeadModel
@@ -78,6 +78,7 @@ def label_dataset(
     :param family: the FLAME version, where the file's name does not tell.
     :param workers: processes.
     :raises DatasetError: the folder is no dataset, or another head model's.
+    :raises HeadModelError: the head model has no texture coordinates, and they are asked for.
     :raises JobError: no labels, or too many distances.
     """
     root = Path(root)
@@ -94,7 +95,10 @@ def label_dataset(
         metadata = read_sequence(root, key)
         work = _Work(root, metadata, *_missing(metadata, read_labels(root, metadata), kinds, gaps), head, family)
         if work.needs_head:  # another one is refused before any work is done
-            open_head(head, family, metadata.model.digest)
+            model = open_head(head, family, metadata.model.digest)
+            if LabelKind.UV in work.kinds and model.uv is None:
+                mend = "give its head template (.obj) beside it, or leave uv away"
+                raise HeadModelError("the head model has no texture coordinates", where=model.path, mend=mend)
         if work.kinds:
             works.append(work)
     run.missing = len(works)
@@ -119,6 +123,8 @@ def _missing(
     if there is None:
         return kinds, gaps
     together = tuple(dict.fromkeys((*there.gaps, *gaps)))
+    if len(together) > MAX_GAPS:
+        raise JobError(f"more than {MAX_GAPS} distances with those that are there", where="pairs")
     if not there.fits(metadata):
         return tuple(kind for kind in LabelKind if kind in kinds or kind in there.kinds), together
     has = {kind for kind in there.kinds if kind is not LabelKind.PAIRS or set(gaps) <= set(there.gaps)}

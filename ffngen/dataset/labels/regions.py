@@ -6,6 +6,7 @@ in the regions that it hands to :func:`face_ids`. Ids are part of the format: th
 
 from __future__ import annotations
 
+import colorsys
 from collections.abc import Mapping
 
 import numpy as np
@@ -52,10 +53,9 @@ def face_ids(regions: Mapping[str, NDArray[np.int32]], face_count: int, head_fac
 
 
 def palette() -> NDArray[np.uint8]:
-    """(256, 3) uint8 RGB: a colour for each id, for pictures: PASCAL VOC's, where neighbouring ids differ clearly."""
-    ids = np.arange(256)
-    rgb = np.zeros((256, 3), dtype=np.int64)
-    for digit in range(3):
-        for channel in range(3):
-            rgb[:, channel] |= ((ids >> (3 * digit + channel)) & 1) << (7 - digit)
-    return rgb.astype(np.uint8)
+    """(256, 3) uint8 RGB: a colour for each id, for pictures; 0 is black, and neighbouring ids differ clearly."""
+    # Hues by the golden angle, brightness by turns.
+    hues = [(id_ * 0.618034 % 1, 0.75, (0.95, 0.7)[id_ % 2]) for id_ in range(256)]
+    rgb = np.array([colorsys.hsv_to_rgb(*hue) for hue in hues])
+    rgb[0] = 0
+    return np.asarray(np.round(255 * rgb), dtype=np.uint8)

@@ -18,8 +18,8 @@ _BOUNDS: tuple[tuple[Fault, Statistic, str, float], ...] = (
     (Fault.BACKWARD_FLOW, "p99", "px", FLOW_P99),
     (Fault.BACKWARD_FLOW, "max", "px", FLOW_MAX),
     # Backward flow is interpolated between pixels there, which is off by its second derivative.
-    (Fault.FORWARD_BACKWARD, "median", "px", 0.01),
-    (Fault.FORWARD_BACKWARD, "p99", "px", 0.1),
+    (Fault.FORWARD_BACKWARD, "median", "px", 0.02),
+    (Fault.FORWARD_BACKWARD, "p99", "px", 0.5),
     (Fault.OCCLUSION, "share", "", 0.005),
     (Fault.HIDDEN, "share", "", 0.05),
     (Fault.SCENE_FLOW, "p99", "m", DEPTH_P99),
@@ -30,8 +30,8 @@ _BOUNDS: tuple[tuple[Fault, Statistic, str, float], ...] = (
     (Fault.LANDMARKS, "max", "px", 0.05),
     (Fault.LANDMARK_VISIBILITY, "share", "", 0.005),
     # As above: of texture coordinates.
-    (Fault.LANDMARKS_ON_UV, "median", "px", 0.1),
-    (Fault.LANDMARKS_ON_UV, "p99", "px", 2.0),
+    (Fault.LANDMARKS_ON_UV, "median", "px", 0.2),
+    (Fault.LANDMARKS_ON_UV, "p99", "px", 3.0),
     (Fault.COVERAGE, "mean", "", 0.02),
     (Fault.PAIR_FLOW, "p99", "px", FLOW_P99),
     (Fault.PAIR_FLOW, "max", "px", FLOW_MAX),

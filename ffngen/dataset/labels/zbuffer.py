@@ -24,8 +24,8 @@ Ints = NDArray[np.int64]
 
 #: A triangle's edge belongs to it, with this much for rounding, in barycentric units: no gaps between neighbours.
 _EDGE = 1e-9
-#: So many pairs of a triangle and a place are tested at once; bounds the memory.
-_AT_ONCE = 1 << 22
+#: So many pairs of a triangle and a place are tested at once: they fit into a cache of megabytes.
+_AT_ONCE = 1 << 18
 #: Metres: nearer than this, a triangle cannot be projected.
 _NEAREST = 1e-4
 
