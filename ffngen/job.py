@@ -18,6 +18,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 from ffngen.errors import JobError
 from ffngen.yamlfile import read_yaml, validate
 
+#: What can be computed of a rendered sequence besides flow, masks and depth; ``all`` is every one.
+Label = Literal["all", "backward", "occlusion", "scene-flow", "normals", "segmentation", "uv", "landmarks", "coverage"]
 Device = Literal["auto", "cpu", "cuda", "optix", "hip", "oneapi", "metal"]
 Split = Literal["train", "test", "val"]
 
@@ -25,7 +27,9 @@ Split = Literal["train", "test", "val"]
 EMOTIONS = ("neutral", "happy", "sad", "surprise", "fear", "disgust", "anger", "contempt", "none")
 
 #: Fields that say how, where, or how far, and never what a sequence holds.
-_NOT_CONTENT = frozenset({"out", "identities", "n_frames", "device", "workers", "threads", "frame_timeout"})
+_NOT_CONTENT = frozenset(
+    {"out", "identities", "n_frames", "labels", "label_pairs", "device", "workers", "threads", "frame_timeout"}
+)
 
 
 def _one_or_many(value: Any) -> Any:
@@ -42,6 +46,14 @@ def _resolution(value: Any) -> Any:
         if match is None:
             raise ValueError("write a resolution as WIDTHxHEIGHT, such as 512x512")
         return (int(match[1]), int(match[2] or match[1]))
+    return value
+
+
+def _distances(value: Any) -> Any:
+    """Words such as ``2`` as numbers."""
+    value = _one_or_many(value)
+    if isinstance(value, list | tuple):
+        return tuple(int(v) if isinstance(v, str) and re.fullmatch("[0-9]{1,4}", v) else v for v in value)
     return value
 
 
@@ -145,6 +157,12 @@ class Job(BaseModel):
     flow_format: Literal["flo", "exr", "exr-half", "compact"] = Field("flo", description="flow files")
     image_format: Literal["jpg", "png"] = Field("jpg", description="colour images")
     jpeg_quality: Int = Field(95, ge=1, le=100, description="quality of .jpg images (4:4:4)")
+    labels: Annotated[tuple[Label, ...], BeforeValidator(_one_or_many)] = Field(
+        (), description="labels to add: all, backward, occlusion, normals, ... (ffngen label --help)"
+    )
+    label_pairs: Annotated[
+        tuple[Annotated[Int, Field(ge=1, le=9998)] | Literal["first-last"], ...], BeforeValidator(_distances)
+    ] = Field((), max_length=64, description="flow between frames so far apart, such as [2, 5, first-last]")
     splits: Splits = Field(default_factory=lambda: Splits(), description="shares of train, test and val")
     device: Device = Field("auto", description="what Cycles renders on")
     workers: Int | None = Field(None, ge=1, le=1024, description="render processes; chosen when absent")

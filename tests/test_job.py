@@ -140,6 +140,8 @@ def test_content_is_what_a_sequence_holds() -> None:
         {"workers": 2},
         {"threads": 2},
         {"frame_timeout": 5},
+        {"labels": ["uv", "normals"]},
+        {"label_pairs": ["2", 5, "first-last"]},
     ):
         assert Job(**change).content() == base
     changes: dict[str, Any] = {
@@ -178,7 +180,17 @@ def test_content_is_what_a_sequence_holds() -> None:
     for field, value in moments.items():
         assert Job(**video, **{field: value}).content() != Job(**video).content(), field
     changes |= tracked | moments | {"motion": "tracked"}
-    outside = {"out", "identities", "n_frames", "device", "workers", "threads", "frame_timeout"}
+    outside = {
+        "out",
+        "identities",
+        "n_frames",
+        "device",
+        "workers",
+        "threads",
+        "frame_timeout",
+        "labels",
+        "label_pairs",
+    }
     assert set(changes) | outside == set(Job.model_fields)
 
 

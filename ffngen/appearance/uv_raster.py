@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -105,7 +106,7 @@ def _rasterised(key: _Key) -> UvRaster:
     model, size = key.model, key.size
     assert model.uv is not None
     pixels = texel_coordinates(model.uv.per_corner(), size)
-    planes = _edge_planes(pixels)
+    planes = edge_planes(pixels)
     face_map = _cover(pixels, planes, size)
     inside = face_map >= 0
     if not inside.any():
@@ -151,7 +152,7 @@ def vertex_normals(vertices: NDArray[np.float64], faces: NDArray[np.int32]) -> N
     return normals
 
 
-def _edge_planes(pixels: NDArray[np.float32]) -> NDArray[np.float64]:
+def edge_planes(pixels: NDArray[Any]) -> NDArray[np.float64]:
     """(F, 3 corners, 3) float64: each corner's weight is ``plane @ (column, row, 1)``.
 
     A face without area in the atlas covers nothing: its weights are NaN and fail every test.
@@ -175,7 +176,7 @@ def _cover(pixels: NDArray[np.float32], planes: NDArray[np.float64], size: int) 
     """
     top = np.clip(np.ceil(pixels[..., 1].min(axis=1)), 0, size).astype(np.int64)
     bottom = np.clip(np.floor(pixels[..., 1].max(axis=1)), -1, size - 1).astype(np.int64)
-    span_face, row_in_face = _ranges(np.maximum(bottom - top + 1, 0))
+    span_face, row_in_face = ranges(np.maximum(bottom - top + 1, 0))
     row = top[span_face] + row_in_face
     left, right = np.zeros(len(row)), np.full(len(row), size - 1.0)
     for corner in range(3):
@@ -189,14 +190,14 @@ def _cover(pixels: NDArray[np.float32], planes: NDArray[np.float64], size: int) 
         right = np.where((along > 0) | (along < 0) | (value >= 0), right, -1.0)
     first = np.ceil(left - 1e-4).astype(np.int64)
     counts = np.maximum(np.floor(right + 1e-4).astype(np.int64) - first + 1, 0)
-    span, column_in_span = _ranges(counts)
+    span, column_in_span = ranges(counts)
     face_map = np.full(size * size, -1, dtype=np.int32)
     texel = (row * size + first)[span] + column_in_span
     face_map[np.clip(texel, 0, size * size - 1)] = span_face[span]
     return face_map.reshape(size, size)
 
 
-def _ranges(counts: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def ranges(counts: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Concatenated ranges: for each owner i, i repeated ``counts[i]`` times, and 0 .. counts[i] - 1 beside it."""
     owner = np.repeat(np.arange(len(counts)), counts)
     starts = np.cumsum(counts) - counts

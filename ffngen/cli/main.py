@@ -17,6 +17,7 @@ _COMMANDS = {
     "params": "Read, sample, select and look at faces' parameters.",
     "render": "Render a facial-flow dataset.",
     "scene": "List, preview and export scenes: camera, light and background.",
+    "label": "Add labels to a dataset: backward flow, occlusion, normals, regions, landmarks, ...",
     "verify": "Check a dataset's flow, depth, masks and files, without Blender.",
     "flow": "Print statistics of flow files, compare two, and draw them.",
     "convert": "Write a dataset in another layout, such as WebDataset shards.",

@@ -89,6 +89,18 @@ _FIELDS = (
     click.option("--threads", type=int, help="Threads of each process.  [default: the cores shared out]"),
     click.option("--seed", type=int, help="Seeds everything that varies.  [default: 0]"),
     click.option("--flow-format", type=click.Choice([f.value for f in FlowFormat]), help="Flow files.  [default: flo]"),
+    click.option(
+        "--labels",
+        callback=_several(str),
+        metavar="LABEL[,...]",
+        help="Labels to add: all, backward, occlusion, ... (ffngen label --help).  [default: none]",
+    ),
+    click.option(
+        "--label-pairs",
+        callback=_several(str),
+        metavar="N[,...]",
+        help="Flow between frames so far apart, or first-last.  [default: none]",
+    ),
     click.option("--image-format", type=click.Choice(["jpg", "png"]), help="Colour images.  [default: jpg]"),
 )
 

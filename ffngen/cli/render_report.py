@@ -70,6 +70,9 @@ class RenderReporter:
                 f"{layout.workers} process{'es' if layout.workers > 1 else ''}, {layout.threads} threads each"
             )
         if event is None:
+            if run.labels is not None:
+                done = run.labels.labelled + len(run.labels.failed)
+                self._progress.update(self._task, description="labelling", total=run.labels.missing, completed=done)
             return
         if event.kind == "frame" and event.frame is not None:
             self._seconds[event.frame.kind] += event.frame.seconds
@@ -111,6 +114,7 @@ class RenderReporter:
             "rendered": len(run.done),
             "pairs": pairs,
             "images": sum(plan.images for plan in rendered),
+            "labelled": run.labels.labelled if run.labels is not None else 0,
             "failed": run.failed,
             "seconds": round(seconds, 2),
             "pairs_per_minute": round(60 * pairs / seconds, 2),
@@ -126,6 +130,8 @@ class RenderReporter:
         if summary["rendered"]:
             rows.append(("rendered", f"{summary['rendered']} sequences, {summary['pairs']} pairs"))
             rows.append(("time", f"{summary['seconds']:.0f} s, {summary['pairs_per_minute']:.1f} pairs per minute"))
+        if summary["labelled"]:
+            rows.append(("labelled", f"{summary['labelled']} sequences"))
         if summary["failed"]:
             rows.append(("failed", f"{len(summary['failed'])}; see {summary['out']}/logs"))
         if summary["contact_sheets"]:

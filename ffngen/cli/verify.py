@@ -27,7 +27,8 @@ def command(dataset: Path, sample: int | None, seed: int, as_json: bool) -> None
     Facial and head flow, depth and masks are computed anew from the stored vertices and camera, by
     casting a ray through each pixel's centre, and compared with the files. Errors inside the mask
     are kept apart from those within one pixel of a silhouette, where one ray may meet another
-    surface. Digests, counts, sizes and splits are checked as well.
+    surface. Digests, counts, sizes and splits are checked as well. So are labels (ffngen label),
+    by rays too.
 
     Exits with 1 when anything exceeds its bound.
     """
@@ -61,9 +62,23 @@ def _show(report: VerifyReport) -> None:
             for column, (cell, width) in enumerate(zip(row, widths, strict=True))
         )
         click.echo("  ".join([first, *others]))
+    if report.labels:
+        click.echo(f"labels of {len(report.labels)} sequences, the worst of each figure (and its bound)")
+    for (fault, what), (value, bound) in _worst(report).items():
+        click.echo(f"  {fault:<20}  {what:<14}  {value:>8.2g}  ({bound:g})")
     for failure in report.failures:
         click.echo(click.style("FAILED", fg="red") + f" {failure}")
     click.echo(click.style("passed", fg="green") if report.passed else click.style("failed", fg="red"))
+
+
+def _worst(report: VerifyReport) -> dict[tuple[str, str], tuple[float, float]]:
+    """The largest value of each figure of labels, and its bound."""
+    worst: dict[tuple[str, str], tuple[float, float]] = {}
+    for truth in report.labels:
+        for one in truth.figures:
+            key = (one.fault.value, one.what)
+            worst[key] = (max(one.value, worst.get(key, (0.0, 0.0))[0]), one.bound)
+    return worst
 
 
 def _row(truth: SequenceTruth) -> tuple[str, ...]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from ffngen.atomic import file_size, read_bounded, sha256_file
+from ffngen.dataset.labels.record import label_paths
 from ffngen.dataset.layout import DATASET_FILE, LOGS_FOLDER, MANIFEST_FILE, PARTIAL_FOLDER, Output, Record
 from ffngen.dataset.manifest import manifest_row, read_manifest
-from ffngen.dataset.metadata import SequenceMetadata
+from ffngen.dataset.metadata import FileEntry, SequenceMetadata
 from ffngen.dataset.report import Failure, Fault
 from ffngen.errors import FfngenError
 from ffngen.images import image_size
@@ -23,11 +24,15 @@ _MAX_DATASET_FILE = 4 << 20
 
 
 def check_dataset_files(root: Path, sequences: list[SequenceMetadata]) -> list[Failure]:
-    """Compare the files under a dataset's root, by name, with those that its complete sequences have."""
+    """Compare the files under a dataset's root, by name, with those that its complete sequences have.
+
+    Of labels, those that a sequence's record lists.
+    """
     expected = {DATASET_FILE, MANIFEST_FILE}
     for metadata in sequences:
         expected.add(str(metadata.layout.record(Record.METADATA)))
         expected.update(map(str, metadata.layout.files()))
+        expected.update(label_paths(root, metadata))
     found = set(_files(root))
     return [
         *limited(Failure(Fault.MISSING_FILE, path, "it is not there") for path in sorted(expected - found)),
@@ -78,18 +83,22 @@ def _own_job(root: Path) -> str | None:
 
 def check_sizes(root: Path, metadata: SequenceMetadata) -> list[Failure]:
     """Compare the sizes of one sequence's files with those that its metadata lists."""
+    return compare_sizes(root, set(map(str, metadata.layout.files())), metadata.files)
+
+
+def compare_sizes(root: Path, expected: set[str], listed: Mapping[str, FileEntry]) -> list[Failure]:
+    """Compare the sizes of the files that a layout has with those that a record lists."""
     failures = []
-    expected = set(map(str, metadata.layout.files()))
-    for path in sorted(expected ^ metadata.files.keys()):
+    for path in sorted(expected ^ listed.keys()):
         what = "the metadata does not list it" if path in expected else "the metadata lists it, the layout has it not"
         failures.append(Failure(Fault.FILE_LIST, path, what))
-    for path in sorted(expected & metadata.files.keys()):
+    for path in sorted(expected & listed.keys()):
         try:
             size = file_size(root / path)
         except FfngenError:
             continue  # missing: reported by check_dataset_files
-        if size != metadata.files[path].bytes:
-            failures.append(Failure(Fault.FILE_SIZE, path, f"{size} bytes instead of {metadata.files[path].bytes}"))
+        if size != listed[path].bytes:
+            failures.append(Failure(Fault.FILE_SIZE, path, f"{size} bytes instead of {listed[path].bytes}"))
     return failures
 
 

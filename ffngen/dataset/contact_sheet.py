@@ -63,23 +63,43 @@ def contact_sheet(pairs: Sequence[SheetPair], title: str, cell: int = 240) -> Rg
     :returns: (H, W, 3) uint8 RGB.
     """
     scales = _scales(pairs)
-    height, width = pairs[0].mask.shape
+    rows = [(f"t = {pair.frame}", _pictures(pair, scales)) for pair in pairs]
+    return draw_grid(title, _COLUMNS, scales, rows, cell)
+
+
+def draw_grid(
+    title: str,
+    columns: Sequence[str],
+    scales: Sequence[float | None],
+    rows: Sequence[tuple[str, Sequence[Rgb]]],
+    cell: int = 240,
+) -> Rgb:
+    """Draw pictures of one size in rows and columns.
+
+    :param title: written at the top.
+    :param columns: the name of each.
+    :param scales: for a column of flows, the length of the fullest colour, pixels; None for others.
+    :param rows: at least one: its name, and a picture (H, W, 3) uint8 RGB for each column.
+    :param cell: the longer side of each picture, pixels.
+    :returns: (H, W, 3) uint8 RGB.
+    """
+    height, width = rows[0][1][0].shape[:2]
     shrink = cell / max(height, width)
     size = (max(round(width * shrink), 1), max(round(height * shrink), 1))
     step_x, step_y = size[0] + _GAP, size[1] + _GAP
     left, top = _GAP + 64, _TITLE + _HEADER
-    sheet = Image.new("RGB", (left + step_x * len(_COLUMNS), top + step_y * len(pairs)), _BACKGROUND)
+    sheet = Image.new("RGB", (left + step_x * len(columns), top + step_y * len(rows)), _BACKGROUND)
     draw = ImageDraw.Draw(sheet)
     draw.text((_GAP + 4, _TITLE / 2), title, _INK, _font(18), anchor="lm")
-    for column, (name, scale) in enumerate(zip(_COLUMNS, scales, strict=True)):
+    for column, (name, scale) in enumerate(zip(columns, scales, strict=True)):
         place = (left + column * step_x + size[0] / 2, _TITLE + _HEADER / 2)
         draw.text(place, name, _INK, _font(14), anchor="mm")
         if scale is not None:
             _draw_legend(sheet, (left + column * step_x + size[0] - 2, _TITLE - 2), scale)
-    for row, pair in enumerate(pairs):
+    for row, (name, pictures) in enumerate(rows):
         y = top + row * step_y
-        draw.text((left - _GAP, y + size[1] / 2), f"t = {pair.frame}", _INK, _font(14), anchor="rm")
-        for column, picture in enumerate(_pictures(pair, scales)):
+        draw.text((left - _GAP, y + size[1] / 2), name, _INK, _font(14), anchor="rm")
+        for column, picture in enumerate(pictures):
             sheet.paste(_resized(picture, size), (left + column * step_x, y))
     return np.array(sheet)
 
@@ -91,12 +111,13 @@ def _expression(pair: SheetPair) -> Flow:
 
 def _scales(pairs: Sequence[SheetPair]) -> tuple[float | None, ...]:
     """The longest motion of each flow column, pixels; None for the other columns."""
-    whole = max(max(_longest(pair.facial_flow), _longest(pair.head_flow)) for pair in pairs)
-    expression = max(_longest(_expression(pair)) for pair in pairs)
+    whole = max(max(longest(pair.facial_flow), longest(pair.head_flow)) for pair in pairs)
+    expression = max(longest(_expression(pair)) for pair in pairs)
     return (None, None, None, whole, whole, expression, None, None)
 
 
-def _longest(flow: Flow) -> float:
+def longest(flow: Flow) -> float:
+    """The longest known motion of a flow (H, W, 2), pixels."""
     moved = flow[known(flow)]
     return float(np.hypot(moved[:, 0], moved[:, 1]).max(initial=0))
 

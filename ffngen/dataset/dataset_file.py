@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ffngen.atomic import read_bounded, write_atomic
 from ffngen.dataset.context import JobContext
+from ffngen.dataset.labels.layout import LabelOutput
 from ffngen.dataset.layout import DATASET_FILE, LOGS_FOLDER, MANIFEST_FILE, METADATA_FOLDER, PARTIAL_FOLDER, Output
 from ffngen.dataset.metadata import FORMAT_VERSION
 from ffngen.errors import DatasetError
@@ -138,7 +139,7 @@ def _clear(root: Path) -> None:
 
     Unfinished work stays: some of it is the caller's own.
     """
-    folders = {Path(output.value).parts[0] for output in Output} | {METADATA_FOLDER, LOGS_FOLDER}
+    folders = {Path(output.value).parts[0] for output in (*Output, *LabelOutput)} | {METADATA_FOLDER, LOGS_FOLDER}
     for name in sorted(folders):
         shutil.rmtree(root / name, ignore_errors=True)
     for name in (MANIFEST_FILE, DATASET_FILE):

@@ -96,13 +96,20 @@ class CastFrame:
         pixels = rays @ camera.K.T
         last = np.array([camera.width - 0.5, camera.height - 0.5])
         seen = ((pixels[:, :2] >= -0.5) & (pixels[:, :2] <= last)).all(axis=1) & (points[:, 2] > 0)
-        first = _run(next_frame.scene, rays)
-        met = first >= 0
-        _, depth = _meet(next_frame.crosses[first[met]], next_frame.determinants[first[met]], rays[met])
-        hidden = np.zeros(len(rays), dtype=bool)
-        hidden[met] = depth < points[met, 2] - HIDDEN_BEHIND
+        hidden = next_frame.depth_along(rays) < points[:, 2] - HIDDEN_BEHIND
         result = np.zeros(self.hit.shape, dtype=bool)
         result[self.hit] = seen & ~hidden
+        return result
+
+    def depth_along(self, rays: Array64) -> Array64:
+        """(P,) float64, metres along the optical axis: where rays (P, 3) from the camera, of depth 1, meet the mesh.
+
+        Infinite where they do not.
+        """
+        first = _run(self.scene, rays)
+        met = first >= 0
+        result = np.full(len(rays), np.inf)
+        _, result[met] = _meet(self.crosses[first[met]], self.determinants[first[met]], rays[met])
         return result
 
     def silhouette(self, targets: tuple[Target, ...]) -> Bools:

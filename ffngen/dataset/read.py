@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from ffngen.atomic import sha256_file
 from ffngen.dataset.arrays import SequenceVertices, read_mask, read_vertices
+from ffngen.dataset.labels.read import PairLabels
 from ffngen.dataset.layout import (
     MANIFEST_FILE,
     Output,
@@ -92,6 +93,11 @@ class Pair:
     def depth(self) -> NDArray[np.float32]:
         """(H, W) float32 of frame t, metres along the optical axis."""
         return read_depth_exr(self._path(Output.DEPTH, self.frame))
+
+    @property
+    def labels(self) -> PairLabels:
+        """Labels beyond these, where they were made (``ffngen label``)."""
+        return PairLabels(self.root, self.metadata, self.frame)
 
     @property
     def vertices(self) -> SequenceVertices:

@@ -9,12 +9,14 @@ from pathlib import Path
 
 from ffngen.dataset.context import JobContext
 from ffngen.dataset.dataset_file import check_folder, claim_folder
+from ffngen.dataset.labels.layout import parse_kinds
+from ffngen.dataset.labels.make import LabelRun, label_dataset
 from ffngen.dataset.layout import LOGS_FOLDER
 from ffngen.dataset.manifest import build_manifest
 from ffngen.dataset.plan import SequencePlan, is_complete, plan_sequences
 from ffngen.dataset.run_folder import run_folder
 from ffngen.dataset.work import SequenceWork
-from ffngen.render.pool import Event, Layout, RenderPool
+from ffngen.render.pool import Event, Layout, RenderPool, available_cores
 
 
 @dataclass
@@ -26,6 +28,7 @@ class RenderRun:
     :param done: names of the sequences that this run completed.
     :param failed: names of those that it gave up, with the reason.
     :param layout: processes, threads and device; None until Blender has started.
+    :param labels: how far the job's labels are; None until all is rendered, and where it has none.
     """
 
     plans: list[SequencePlan]
@@ -33,6 +36,7 @@ class RenderRun:
     done: list[str] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
     layout: Layout | None = None
+    labels: LabelRun | None = None
 
 
 def open_run(context: JobContext, *, overwrite: bool = False) -> RenderRun:
@@ -53,7 +57,8 @@ def render_dataset(
     """Render what is missing of a job's dataset; yields the run's state after each event.
 
     The first and the last item have no event. Closing the iterator early, and Ctrl-C, leave a dataset
-    that a rerun completes. The manifest is rebuilt at the end.
+    that a rerun completes. The manifest is rebuilt at the end, and the job's
+    labels are added to every complete sequence.
 
     :param overwrite: delete the dataset that is there.
     :param save_blend: where to save the first missing sequence's Blender scene.
@@ -89,4 +94,13 @@ def render_dataset(
         with suppress(OSError):  # where this run's sequences were the last that had failed
             (root / LOGS_FOLDER).rmdir()
         build_manifest(root, scratch=folder)
+    if job.labels or job.label_pairs:
+        kinds = parse_kinds((*job.labels, *(("pairs",) if job.label_pairs else ())))
+        states = label_dataset(
+            root, kinds, job.label_pairs, head=job.head, family=job.head_family, workers=available_cores()
+        )
+        with closing(states):
+            for run.labels in states:
+                yield run, None
+        run.failed |= run.labels.failed if run.labels is not None else {}
     yield run, None

@@ -34,6 +34,20 @@ class Fault(StrEnum):
     DEPTH = "depth"
     BACKGROUND_DEPTH = "background-depth"
     MASK = "mask"
+    LABEL_RECORD = "label-record"
+    BACKWARD_FLOW = "backward-flow"
+    FORWARD_BACKWARD = "forward-backward"
+    OCCLUSION = "occlusion"
+    HIDDEN = "occlusion-hidden"
+    SCENE_FLOW = "scene-flow"
+    NORMALS = "normals"
+    SEGMENTATION = "segmentation"
+    UV = "uv"
+    LANDMARKS = "landmarks"
+    LANDMARK_VISIBILITY = "landmark-visibility"
+    LANDMARKS_ON_UV = "landmarks-on-uv"
+    COVERAGE = "coverage"
+    PAIR_FLOW = "pair-flow"
 
 
 @dataclass(frozen=True)
@@ -125,6 +139,32 @@ class SequenceTruth:
 
 
 @dataclass(frozen=True)
+class LabelFigure:
+    """One figure about a sequence's labels.
+
+    :param fault: what it is a fault of when it exceeds its bound.
+    :param what: which figure, and its unit.
+    :param value: the figure.
+    :param bound: the largest that passes.
+    :param count: of how many pixels or points.
+    """
+
+    fault: Fault
+    what: str
+    value: float
+    bound: float
+    count: int
+
+
+@dataclass(frozen=True)
+class LabelTruth:
+    """One sequence's labels against its stored geometry."""
+
+    sequence: str
+    figures: list[LabelFigure]
+
+
+@dataclass(frozen=True)
 class VerifyReport:
     """All that was found.
 
@@ -133,6 +173,7 @@ class VerifyReport:
     :param pairs: image pairs in them.
     :param truths: one per sequence whose flow was recomputed.
     :param failures: empty when the dataset is sound.
+    :param labels: one per sequence whose labels were recomputed.
     """
 
     root: str
@@ -140,6 +181,7 @@ class VerifyReport:
     pairs: int
     truths: list[SequenceTruth]
     failures: list[Failure]
+    labels: list[LabelTruth] = field(default_factory=list)
 
     @property
     def passed(self) -> bool:

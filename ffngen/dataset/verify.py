@@ -9,6 +9,8 @@ import numpy as np
 
 from ffngen.dataset.check_files import check_contents, check_dataset_files, check_sequences, check_sizes, limited
 from ffngen.dataset.check_truth import check_truth
+from ffngen.dataset.labels.check import check_labels
+from ffngen.dataset.labels.check_files import check_label_contents, check_label_sizes
 from ffngen.dataset.layout import complete_sequences, metadata_folder, require_dataset
 from ffngen.dataset.metadata import SequenceMetadata, read_sequence
 from ffngen.dataset.report import Failure, Fault, VerifyReport
@@ -40,7 +42,8 @@ def verify_dataset(
     failures += check_dataset_files(root, sequences)
     failures += check_sequences(root, sequences)
     failures += limited(failure for metadata in sequences for failure in check_sizes(root, metadata))
-    truths = []
+    failures += limited(failure for metadata in sequences for failure in check_label_sizes(root, metadata))
+    truths, labels = [], []
     chosen = _choose(sequences, sample, seed)
     for done, metadata in enumerate(chosen, start=1):
         failures += limited(check_contents(root, metadata))
@@ -48,6 +51,11 @@ def verify_dataset(
         failures += limited(found)
         if truth is not None:
             truths.append(truth)
+        failures += limited(check_label_contents(root, metadata))
+        label_truth, found = check_labels(root, metadata)
+        failures += limited(found)
+        if label_truth is not None:
+            labels.append(label_truth)
         if progress is not None:
             progress(done, len(chosen))
     return VerifyReport(
@@ -56,6 +64,7 @@ def verify_dataset(
         pairs=sum(len(metadata.layout.pair_frames) for metadata in sequences),
         truths=truths,
         failures=failures,
+        labels=labels,
     )
 
 

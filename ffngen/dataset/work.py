@@ -21,6 +21,7 @@ from ffngen.dataset.arrays import SequenceVertices, encode_mask, encode_vertices
 from ffngen.dataset.compose import ComposedSequence, compose
 from ffngen.dataset.contact_sheet import SheetPair, contact_sheet, shown_frames
 from ffngen.dataset.context import JobContext, encode_fast_png
+from ffngen.dataset.labels.layout import label_folders
 from ffngen.dataset.layout import LOGS_FOLDER, Output, Record, sequence_folders
 from ffngen.dataset.metadata import (
     FileEntry,
@@ -141,6 +142,9 @@ class SequenceWork:
             # Another run has been at work on the same dataset; what it made is the same.
             self.abandon()
             return
+        for folder in label_folders(layout.key):
+            # Of labels that were made before the sequence was deleted in part.
+            shutil.rmtree(self._root / folder, ignore_errors=True)
         for folder in sequence_folders(layout.key):
             target = self._root / folder
             # Left behind by a run that was killed while it moved; without metadata it counts for nothing.

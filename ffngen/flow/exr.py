@@ -43,7 +43,7 @@ def write_flow_exr(
         channels[VALID] = 1 - invalid.astype(np.float32)
     if half and max(np.abs(channels[name]).max() for name in (U, V)) > _HALF_MAX:
         raise ValueError(f"a motion of more than {_HALF_MAX:.0f} pixels does not fit into half")
-    _write(path, channels, np.dtype(np.float16 if half else np.float32))
+    write_exr(path, channels, np.dtype(np.float16 if half else np.float32))
 
 
 def read_flow_exr(path: str | Path) -> Flow:
@@ -62,7 +62,7 @@ def write_depth_exr(path: str | Path, depth: NDArray[Any]) -> None:
     """Write a depth map (H, W), metres along the optical axis."""
     if depth.ndim != 2 or depth.size == 0:
         raise ValueError(f"a depth map is (H, W), not {depth.shape}")
-    _write(path, {Z: depth})
+    write_exr(path, {Z: depth})
 
 
 def read_depth_exr(path: str | Path) -> NDArray[np.float32]:
@@ -70,7 +70,8 @@ def read_depth_exr(path: str | Path) -> NDArray[np.float32]:
     return decode_exr(path, (Z,))[Z]
 
 
-def _write(path: str | Path, channels: dict[str, NDArray[Any]], dtype: np.dtype[Any] = _FLOAT) -> None:
+def write_exr(path: str | Path, channels: dict[str, NDArray[Any]], dtype: np.dtype[Any] = _FLOAT) -> None:
+    """Write channels (H, W), of float32 or float16, with ZIP; :func:`ffngen.flow.exr_decode.decode_exr` reads them."""
     header = {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage}
     arrays = {name: np.ascontiguousarray(channel, dtype=dtype) for name, channel in channels.items()}
     write_atomic(path, lambda temporary: OpenEXR.File(header, arrays).write(str(temporary)))

@@ -74,9 +74,10 @@ def test_off_centre_in_other_formats(tmp_path: Path) -> None:
     scene.write_text(OFF_CENTRE, encoding="utf-8")
     render(
         "--out", str(out), "--n-frames", "2", "--resolution", "120x72", "--scene", str(scene), "--flow-format", "exr",
-        "--image-format", "png", "--seed", "3", "--emotion", "surprise",
+        "--image-format", "png", "--seed", "3", "--emotion", "surprise", "--labels", "all", "--label-pairs", "2",
     )  # fmt: skip
     data = assert_verified(out, pairs=1)
+    assert {"segmentation", "occlusion", "landmarks-on-uv"} <= {f.fault for f in verify_dataset(out).labels[0].figures}
     pair = data[0]
     K = data.metadata(data.sequences[0]).get_camera(1).K
     assert abs(K[0, 2] - 59.5) > 10

@@ -1,0 +1,195 @@
+"""The labels of one sequence: computed, written aside, moved into place, and then recorded."""
+
+from __future__ import annotations
+
+import shutil
+from functools import lru_cache
+from pathlib import Path, PurePosixPath
+
+from ffngen.atomic import sha256_file, write_atomic
+from ffngen.dataset.arrays import SequenceVertices, read_vertices
+from ffngen.dataset.labels import compute
+from ffngen.dataset.labels.files import write_grey, write_normals, write_points, write_uv
+from ffngen.dataset.labels.layout import (
+    LABELS_FILE,
+    OUTPUTS,
+    SHEET_FILE,
+    SURFACE_FILE,
+    Gap,
+    LabelKind,
+    LabelOutput,
+    label_folder,
+)
+from ffngen.dataset.labels.record import LabelsRecord, label_layout, read_labels, vertices_digest
+from ffngen.dataset.labels.sheet import draw_labels
+from ffngen.dataset.labels.surface import Surface, encode_surface
+from ffngen.dataset.labels.zbuffer import ProjectedMesh, SeenFrame
+from ffngen.dataset.layout import Record
+from ffngen.dataset.metadata import FileEntry, SequenceMetadata
+from ffngen.errors import DatasetError
+from ffngen.flow.exr import write_depth_exr
+from ffngen.flow.files import write_flow
+from ffngen.flow.values import Flow
+from ffngen.head.model import HeadModel
+from ffngen.images import encode_png
+
+_L = LabelOutput
+
+
+class Frames:
+    """A sequence's frames as they are seen; the last few are kept.
+
+    :param vertices: the sequence's geometry.
+    :param metadata: the sequence.
+    """
+
+    def __init__(self, vertices: SequenceVertices, metadata: SequenceMetadata) -> None:
+        camera = metadata.get_camera(int(vertices.frames[0]))
+
+        @lru_cache(maxsize=6)
+        def seen(kind: str, index: int) -> SeenFrame:
+            frame = (vertices.facial if kind == "facial" else vertices.head)[index]
+            return SeenFrame.of(ProjectedMesh.of(frame, vertices.faces, camera))
+
+        self._seen = seen
+        self._first = int(vertices.frames[0])
+
+    def facial(self, number: int) -> SeenFrame:
+        """The facial frame of that number."""
+        return self._seen("facial", number - self._first)
+
+    def head(self, number: int) -> SeenFrame:
+        """The head-only frame that stands for the facial frame of that number."""
+        return self._seen("head", number - self._first - 1)
+
+
+class SequenceLabels:
+    """Adds labels to one sequence of a dataset.
+
+    :param root: the dataset's folder.
+    :param folder: a folder of its own on the same file system, for unfinished work.
+    :param metadata: the sequence.
+    :param model: its head model; needed for the kinds that need a surface.
+    :raises InputFileError, DatasetError: the vertices cannot be read, or are another sequence's.
+    """
+
+    def __init__(self, root: Path, folder: Path, metadata: SequenceMetadata, model: HeadModel | None) -> None:
+        self._root, self._folder, self._metadata = root, folder, metadata
+        path = root / metadata.layout.record(Record.VERTICES)
+        if metadata.camera_poses is not None:
+            # Occlusion, depth and backward flow of the plane behind the head would have to follow the camera.
+            what = "its camera moves, and labels are made for a camera that stands still"
+            raise DatasetError(what, where=path.parent, mend="render it with a scene that is not handheld")
+        vertices = read_vertices(path)
+        if vertices.frames.tolist() != list(metadata.layout.facial_frames):
+            raise DatasetError("its frames are not those of the metadata", where=path)
+        if sha256_file(path) != vertices_digest(metadata):
+            raise DatasetError("has changed since it was rendered", where=path, mend="ffngen verify tells what else")
+        self._frames = Frames(vertices, metadata)
+        self._surface = None if model is None else Surface.of(model, vertices.faces)
+
+    def add(self, kinds: tuple[LabelKind, ...], gaps: tuple[Gap, ...]) -> tuple[int, int]:
+        """Make labels, in place of those of the same kinds that are there.
+
+        :returns: how many files were written, and their bytes.
+        """
+        there = read_labels(self._root, self._metadata)
+        if there is not None and not there.fits(self._metadata):
+            there = None
+        layout = label_layout(self._metadata, gaps)
+        shutil.rmtree(self._folder, ignore_errors=True)
+        folders = [label_folder(output, layout.sequence.key) for kind in kinds for output in OUTPUTS[kind]]
+        for folder in folders:
+            (self._folder / folder).mkdir(parents=True)
+        self._write(kinds, gaps)
+        for folder in folders:
+            target = self._root / folder
+            shutil.rmtree(target, ignore_errors=True)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            (self._folder / folder).rename(target)
+        shutil.rmtree(self._folder, ignore_errors=True)
+        if self._surface is not None:
+            write_atomic(self._root / layout.record(SURFACE_FILE), encode_surface(self._surface))
+        return self._record(kinds, gaps, there)
+
+    def _record(
+        self, kinds: tuple[LabelKind, ...], gaps: tuple[Gap, ...], there: LabelsRecord | None
+    ) -> tuple[int, int]:
+        before = () if there is None else there.kinds
+        if there is not None and LabelKind.PAIRS not in kinds:
+            gaps = there.gaps
+        together = tuple(kind for kind in LabelKind if kind in kinds or kind in before)
+        layout = label_layout(self._metadata, gaps)
+        sheet = encode_png(draw_labels(self._root, self._metadata, together, layout.distant_pairs))
+        write_atomic(self._root / layout.record(SHEET_FILE), sheet)
+        fresh = set(layout.files(kinds))
+        files = {
+            str(path): self._entry(path) if there is None or path in fresh else there.files[str(path)]
+            for path in layout.files(together)
+        }
+        record = LabelsRecord(vertices=vertices_digest(self._metadata), kinds=together, gaps=gaps, files=files)
+        write_atomic(self._root / layout.record(LABELS_FILE), record.encode())
+        return len(fresh), sum(files[str(path)].bytes for path in fresh)
+
+    def _entry(self, path: PurePosixPath) -> FileEntry:
+        file = self._root / path
+        return FileEntry(bytes=file.stat().st_size, sha256=sha256_file(file))
+
+    def _path(self, output: LabelOutput, frame: int, later: int | None = None) -> Path:
+        return self._folder / label_layout(self._metadata).file(output, frame, later)
+
+    def _flow(self, output: LabelOutput, flow: Flow, frame: int, later: int | None = None) -> None:
+        write_flow(self._path(output, frame, later), flow, flow_format=self._metadata.flow_format)
+
+    def _write(self, kinds: tuple[LabelKind, ...], gaps: tuple[Gap, ...]) -> None:
+        """Write every file of some kinds, frame by frame."""
+        frames, layout = self._frames, self._metadata.layout
+        for t in layout.facial_frames:
+            for kind in kinds:
+                self._write_frame(kind, t, frames.facial(t))
+                if t in layout.pair_frames:
+                    self._write_pair(kind, t, frames.facial(t), frames.facial(t + 1), frames.head(t + 1))
+        if LabelKind.PAIRS in kinds:
+            for a, b in label_layout(self._metadata, gaps).distant_pairs:
+                self._flow(_L.PAIR_FLOW, compute.flow(frames.facial(a), frames.facial(b).mesh), a, b)
+                write_grey(self._path(_L.PAIR_OCCLUSION, a, b), compute.occlusion(frames.facial(a), frames.facial(b)))
+
+    def _write_pair(self, kind: LabelKind, t: int, first: SeenFrame, second: SeenFrame, head: SeenFrame) -> None:
+        match kind:
+            case LabelKind.BACKWARD:
+                self._flow(_L.FACIAL_BACKWARD, compute.flow(second, first.mesh), t + 1)
+                self._flow(_L.HEAD_BACKWARD, compute.flow(head, first.mesh), t + 1)
+            case LabelKind.OCCLUSION:
+                for output, frame, one, other in (
+                    (_L.FACIAL_OCCLUSION, t, first, second),
+                    (_L.HEAD_OCCLUSION, t, first, head),
+                    (_L.FACIAL_OCCLUSION_BACKWARD, t + 1, second, first),
+                    (_L.HEAD_OCCLUSION_BACKWARD, t + 1, head, first),
+                ):
+                    write_grey(self._path(output, frame), compute.occlusion(one, other))
+            case LabelKind.SCENE_FLOW:
+                behind = self._metadata.background_depth
+                for output, other in ((_L.FACIAL_DEPTH_NEXT, second), (_L.HEAD_DEPTH_NEXT, head)):
+                    write_depth_exr(self._path(output, t), compute.depth_next(first, other.mesh, behind))
+            case LabelKind.SEGMENTATION:
+                assert self._surface is not None
+                write_grey(self._path(_L.HEAD_SEGMENTATION, t + 1), compute.segmentation(head, self._surface))
+            case LabelKind.LANDMARKS:
+                assert self._surface is not None
+                write_points(self._path(_L.HEAD_LANDMARKS, t + 1), compute.points(head.mesh, self._surface))
+
+    def _write_frame(self, kind: LabelKind, t: int, seen: SeenFrame) -> None:
+        match kind:
+            case LabelKind.NORMALS:
+                write_normals(self._path(_L.NORMALS, t), compute.normals(seen))
+            case LabelKind.COVERAGE:
+                write_grey(self._path(_L.COVERAGE, t), compute.coverage(seen))
+            case LabelKind.SEGMENTATION:
+                assert self._surface is not None
+                write_grey(self._path(_L.FACIAL_SEGMENTATION, t), compute.segmentation(seen, self._surface))
+            case LabelKind.UV:
+                assert self._surface is not None
+                write_uv(self._path(_L.UV, t), compute.uv(seen, self._surface))
+            case LabelKind.LANDMARKS:
+                assert self._surface is not None
+                write_points(self._path(_L.FACIAL_LANDMARKS, t), compute.points(seen.mesh, self._surface))
