@@ -1,22 +1,25 @@
-"""Do flow, depth and mask say what the stored geometry and the camera say?"""
+"""Do flow, depth, mask and images say what the stored geometry and the camera say?"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ffngen.dataset.arrays import SequenceVertices, read_mask, read_vertices
+from ffngen.dataset.arrays import read_mask, read_vertices
+from ffngen.dataset.check_images import ImageCheck, PairImages
 from ffngen.dataset.layout import Output, Record
 from ffngen.dataset.metadata import SequenceMetadata
 from ffngen.dataset.raycast import CastFrame, cast_frame
-from ffngen.dataset.report import ErrorPool, ErrorSummary, Failure, Fault, SequenceTruth
+from ffngen.dataset.report import ErrorPool, ErrorSummary, Failure, Fault, SequenceImages, SequenceTruth
 from ffngen.errors import InputFileError
 from ffngen.flow.exr import read_depth_exr
 from ffngen.flow.files import read_flow
+from ffngen.images import read_image
 
 #: Pixels: the bounds on the end-point error of facial and of head flow, inside.
 FLOW_P99, FLOW_MAX = 1e-3, 0.05
@@ -47,7 +50,7 @@ class _Pools:
 
 
 def check_truth(root: Path, metadata: SequenceMetadata) -> tuple[SequenceTruth | None, list[Failure]]:
-    """Recompute every flow, depth map and mask of a sequence and compare.
+    """Recompute every flow, depth map and mask of a sequence and compare; look at its images in the light of them.
 
     Files that cannot be read are failures; the rest of the sequence is still compared.
 
@@ -61,15 +64,27 @@ def check_truth(root: Path, metadata: SequenceMetadata) -> tuple[SequenceTruth |
         return None, [Failure(Fault.GEOMETRY, str(path), error.what)]
     if vertices.frames.tolist() != list(metadata.layout.facial_frames):
         return None, [Failure(Fault.GEOMETRY, str(path), "its frames are not those of the metadata")]
-    pools = _Pools()
+    pools, images = _Pools(), ImageCheck(str(metadata.key))
     failures: list[Failure] = []
-    for index in range(len(vertices.frames)):
-        try:
-            _compare_frame(_Frame(root, metadata, int(vertices.frames[index])), vertices, index, pools)
-        except InputFileError as error:
-            failures.append(Failure(Fault.UNREADABLE, _relative(root, error.where), error.what))
-    truth = _truth(metadata, pools)
-    return truth, [*failures, *_judge(truth)]
+    camera, following = metadata.get_camera(), None
+    for index, number in enumerate(vertices.frames.tolist()):
+        frame = _Frame(root, metadata, number)
+        cast = following or cast_frame(vertices.facial[index], vertices.faces, camera)
+        checks = [partial(_compare_frame, pools=pools)]
+        targets: tuple[NDArray[np.float32], ...] = ()
+        if index + 1 < len(vertices.frames):
+            targets = (vertices.facial[index + 1], vertices.head[index])
+            following = cast_frame(targets[0], vertices.faces, camera)
+            checks.append(partial(_compare_images, images=images, following=following))
+        silhouette = cast.silhouette(targets)
+        for check in checks:
+            try:
+                check(frame, cast, targets, silhouette)
+            except InputFileError as error:
+                failures.append(Failure(Fault.UNREADABLE, _relative(root, error.where), error.what))
+    similarity, found = images.result()
+    truth = _truth(metadata, pools, similarity)
+    return truth, [*failures, *_judge(truth), *found]
 
 
 @dataclass(frozen=True)
@@ -79,6 +94,10 @@ class _Frame:
     root: Path
     metadata: SequenceMetadata
     number: int
+
+    def image(self, output: Output, number: int) -> NDArray[np.uint8]:
+        """A picture of this frame or the next, (H, W, 3); raises :class:`InputFileError`."""
+        return read_image(self.root / self.metadata.layout.file(output, number))
 
     def read(self, output: Output) -> NDArray[Any]:
         """The array of one output; raises :class:`InputFileError`."""
@@ -96,14 +115,17 @@ class _Frame:
         return array
 
 
-def _compare_frame(frame: _Frame, vertices: SequenceVertices, index: int, pools: _Pools) -> None:
-    cast = cast_frame(vertices.facial[index], vertices.faces, frame.metadata.get_camera())
-    last = index == len(vertices.frames) - 1
-    targets = () if last else (vertices.facial[index + 1], vertices.head[index])
-    silhouette = cast.silhouette(targets)
+def _compare_frame(
+    frame: _Frame,
+    cast: CastFrame,
+    targets: tuple[NDArray[np.float32], ...],
+    silhouette: NDArray[np.bool_],
+    pools: _Pools,
+) -> None:
+    """Compare mask, depth and flows; pixels that prove to lie at an edge are added to ``silhouette``."""
     hit, mask = cast.hit, frame.read(Output.MASK) != 0
     _look_again(cast, (mask != hit) & ~silhouette, targets, silhouette)
-    if not last:
+    if targets:
         _compare_flows(frame, cast, targets, silhouette, mask, pools)
     inside = hit & ~silhouette
     pools.head_pixels += int(hit.sum())
@@ -114,6 +136,28 @@ def _compare_frame(frame: _Frame, vertices: SequenceVertices, index: int, pools:
     depth = frame.read(Output.DEPTH)
     pools.depth.add(depth[inside] - cast.depth[inside])
     pools.background.add(depth[~hit & ~silhouette] - frame.metadata.background_depth)
+
+
+def _compare_images(
+    frame: _Frame,
+    cast: CastFrame,
+    targets: tuple[NDArray[np.float32], ...],
+    silhouette: NDArray[np.bool_],
+    *,
+    images: ImageCheck,
+    following: CastFrame,
+) -> None:
+    """Compare the images with the rays' own flow, so that a wrong flow file is not taken for a wrong image."""
+    outputs = (Output.FACIAL_IMAGE, 0), (Output.FACIAL_IMAGE, 1), (Output.HEAD_IMAGE, 1)
+    pictures = [frame.image(output, frame.number + later) for output, later in outputs]
+    if any(picture.shape[:2] != cast.hit.shape for picture in pictures):
+        return  # reported by check_contents
+    image1, image2, head_image2 = pictures
+    facial, head = (cast.flow_to(target) for target in targets)
+    seen = cast.visible_in(following, targets[0]) & ~silhouette
+    seen &= cast.visible_in(cast_frame(targets[1], cast.faces, cast.camera), targets[1])
+    beside = ~(cast.hit | silhouette)
+    images.add(PairImages(image1, image2, head_image2, facial, head, seen, beside), frame.number)
 
 
 def _compare_flows(
@@ -154,7 +198,7 @@ def _look_again(
         silhouette |= cast.near_edge(suspect, targets)
 
 
-def _truth(metadata: SequenceMetadata, pools: _Pools) -> SequenceTruth:
+def _truth(metadata: SequenceMetadata, pools: _Pools, images: SequenceImages) -> SequenceTruth:
     wrong = [pool.share_above(FLOW_MAX) for pool in (pools.facial_silhouette, pools.head_silhouette)]
     return SequenceTruth(
         sequence=str(metadata.key),
@@ -171,6 +215,7 @@ def _truth(metadata: SequenceMetadata, pools: _Pools) -> SequenceTruth:
         mask_disagreement=pools.mask_disagreement,
         mask_disagreement_inside=pools.mask_disagreement_inside,
         outside_nonzero=pools.outside_nonzero,
+        images=images,
     )
 
 

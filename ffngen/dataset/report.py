@@ -33,6 +33,9 @@ class Fault(StrEnum):
     DEPTH = "depth"
     BACKGROUND_DEPTH = "background-depth"
     MASK = "mask"
+    IMAGE_MOTION = "image-motion"
+    IMAGE_EXCHANGE = "image-exchange"
+    IMAGE_BACKGROUND = "image-background"
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,21 @@ class ErrorPool:
 
 
 @dataclass(frozen=True)
+class SequenceImages:
+    """How alike a sequence's images are on the head, as mean structural similarity (SSIM) of luma.
+
+    :param facial_ssim: facial image t and facial image t+1 warped back by the facial flow; None where no pair could be
+        compared.
+    :param head_ssim: facial image t and head-only image t+1 warped back by the head flow.
+    :param still_ssim: facial images t and t+1 as they are.
+    """
+
+    facial_ssim: float | None
+    head_ssim: float | None
+    still_ssim: float | None
+
+
+@dataclass(frozen=True)
 class SequenceTruth:
     """One sequence against its stored geometry; flow errors in pixels (end-point errors), depth errors in metres.
 
@@ -102,6 +120,7 @@ class SequenceTruth:
     :param mask_disagreement: pixels, on all frames, where the mask and the rays disagree.
     :param mask_disagreement_inside: those of them that do not lie on the silhouette.
     :param outside_nonzero: pixels outside the mask whose facial, head or expression flow is not exactly 0.
+    :param images: whether the images show this motion.
     """
 
     sequence: str
@@ -118,6 +137,7 @@ class SequenceTruth:
     mask_disagreement: int
     mask_disagreement_inside: int
     outside_nonzero: int
+    images: SequenceImages
 
 
 @dataclass(frozen=True)
