@@ -24,7 +24,7 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="Print the figures 
 
 @click.group("flow")
 def command() -> None:
-    """Look at flow files: .flo, .cflo, .exr, FlyingThings' .pfm, KITTI's .png.
+    """Look at flow files: .flo, .cflo, .exr, .npz, FlyingThings' .pfm, KITTI's .png, Spring's .flo5.
 
     \b
     ffngen flow show dataset/flow/facial/train/happy/*/0001.flo --color pictures/

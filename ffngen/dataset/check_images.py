@@ -11,7 +11,8 @@ for light that does not move with the skin. The luma is band-passed against both
 - **Which one is head-only?** By the same means: I2(x + H) - H2(x + H) is about c (I2(x + H) - I2(x + F)), with c = 1,
   and -1 where facial and head-only images are exchanged.
 
-a and c are least-squares slopes, judged only where their standard error allows it. Beside the head, all images of a
+a and c are least-squares slopes, judged by their standard errors: of each pair, and of the sequence as a whole, so that
+small motion tells as well. Beside the head, all images of a
 sequence are the same stationary picture.
 """
 
@@ -36,9 +37,8 @@ _STRETCH = 0.2
 _CORRELATED = 20
 #: Two of the three images differ too much: by so many times the least difference, and this share of the contrast more.
 _TIMES_LEAST, _SHARE = 4.0, 0.5
-#: A slope is judged where its standard error is below 1 / so many; a is wrong beyond a bound, c below 0.
-_MOTION_PRECISION, _MOTION_BOUND = 10.0, 0.6
-_EXCHANGE_PRECISION = 5.0
+#: a is wrong beyond this bound, where it is so many standard errors from 0; c below 0, where it is so many from 1.
+_MOTION_BOUND, _MOTION_ERRORS, _EXCHANGE_ERRORS = 0.6, 6.0, 5.0
 #: Fewer pixels than these are not judged.
 _PIXELS = 200
 #: How far from the head JPEG's blocks and the smoothed outline are felt, pixels, and the code values that the mean over
@@ -86,6 +86,13 @@ class _Regression:
         self.expected += _dot(expected, expected)
         self.measured += _dot(measured, measured)
 
+    def pool(self, other: _Regression) -> None:
+        """Add the pixels of another line."""
+        self.pixels += other.pixels
+        self.across += other.across
+        self.expected += other.expected
+        self.measured += other.measured
+
     def slope(self) -> tuple[float, float]:
         """The slope, and one over its standard error; 0 and 0 where nothing is expected to differ."""
         if self.expected <= 0:
@@ -104,6 +111,7 @@ class ImageCheck:
         self._sequence = sequence
         self._similarities: list[tuple[float, float, float]] = []
         self._exchange = _Regression()
+        self._motion = _Regression()
         self._failures: list[Failure] = []
 
     def add(self, pair: PairImages, frame: int) -> None:
@@ -133,8 +141,9 @@ class ImageCheck:
     def result(self) -> tuple[SequenceImages, list[Failure]]:
         """The mean similarities over the pairs, and what is wrong."""
         slope, precision = self._exchange.slope()
-        moved_wrong = any(failure.fault is Fault.IMAGE_MOTION for failure in self._failures)
-        if precision > _EXCHANGE_PRECISION and slope < 0 and not moved_wrong:
+        if not self._has_moved_wrong():
+            self._judge_motion(self._motion, "from facial images to the next ones")
+        if slope < 0 and (1 - slope) * precision > _EXCHANGE_ERRORS and not self._has_moved_wrong():
             what = f"they differ by {slope:.2f} of what the expression moves"
             self._fail(Fault.IMAGE_EXCHANGE, f"facial and head-only images are exchanged: {what}")
         if not self._similarities:
@@ -170,9 +179,16 @@ class ImageCheck:
         where = where & a & b
         line = _Regression()
         line.add((first - warped)[where], (far - near)[where])
+        self._judge_motion(line, f"from {name}")
+        self._motion.pool(line)
+
+    def _judge_motion(self, line: _Regression, name: str) -> None:
         slope, precision = line.slope()
-        if precision > _MOTION_PRECISION and abs(slope) > _MOTION_BOUND:
-            self._fail(Fault.IMAGE_MOTION, f"from {name} the picture moves by {1 + slope:.2f} of the flow")
+        if abs(slope) > _MOTION_BOUND and abs(slope) * precision > _MOTION_ERRORS:
+            self._fail(Fault.IMAGE_MOTION, f"{name} the picture moves by {1 + slope:.2f} of the flow")
+
+    def _has_moved_wrong(self) -> bool:
+        return any(failure.fault is Fault.IMAGE_MOTION for failure in self._failures)
 
     def _fail(self, fault: Fault, message: str) -> None:
         self._failures.append(Failure(fault, self._sequence, message))

@@ -15,6 +15,7 @@ from ffngen.flow import compact
 from ffngen.flow.exr import HALF_ROUNDING, read_flow_exr, write_flow_exr
 from ffngen.flow.flo import encode_flo, read_flo
 from ffngen.flow.kitti import read_flow_kitti
+from ffngen.flow.npz import encode_flow_npz, read_flow_npz
 from ffngen.flow.pfm import read_flow_pfm
 from ffngen.flow.values import Flow, check_size
 
@@ -26,6 +27,8 @@ class FlowFormat(StrEnum):
     EXR = "exr"
     EXR_HALF = "exr-half"
     COMPACT = "compact"
+    FLO5 = "flo5"
+    NPZ = "npz"
 
     @property
     def suffix(self) -> str:
@@ -71,6 +74,12 @@ def write_flow(
             write_flow_exr(path, flow, valid)
         case FlowFormat.EXR_HALF:
             write_flow_exr(path, flow, valid, half=True)
+        case FlowFormat.FLO5:
+            from ffngen.flow.flo5 import write_flow_flo5  # HDF5 takes longer to import than all the rest
+
+            write_flow_flo5(path, flow, valid)
+        case FlowFormat.NPZ:
+            write_atomic(path, encode_flow_npz(flow, valid))
 
 
 def read_flow(path: str | Path, rows: slice | None = None, size: tuple[int, int] | None = None) -> Flow:
@@ -87,6 +96,12 @@ def read_flow(path: str | Path, rows: slice | None = None, size: tuple[int, int]
             return read_flo(path, rows, size)
         case ".cflo":
             return compact.read_flow_compact(path, rows, size)
+        case ".flo5":
+            from ffngen.flow.flo5 import read_flow_flo5  # as above
+
+            return read_flow_flo5(path, rows, size)
+        case ".npz":
+            flow = read_flow_npz(path)
         case ".pfm":
             flow = read_flow_pfm(path)
         case ".png":
