@@ -205,7 +205,7 @@ def vertex_normals(vertices: NDArray[np.float32], faces: NDArray[np.int32]) -> N
     across = np.cross(b - a, c - a)
     for i in range(3):
         np.add.at(normals, faces[:, i], across)
-    return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
+    return np.asarray(normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12))
 
 
 def vertex_colors(vertices: NDArray[np.float32], pair: Pair) -> NDArray[np.uint8]:

@@ -126,7 +126,7 @@ def test_the_viewer_in_a_browser(dataset: Path, tmp_path: Path) -> None:
         pair = FlowDataset(dataset, splits=("train",)).pairs(FlowDataset(dataset).sequences[0])[-1]
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=CHROMIUM, args=SOFTWARE)
-            page = browser.new_page(viewport={"width": 1400, "height": 850})
+            page = browser.new_page(viewport={"width": 960, "height": 600})
             page.goto(url)
             shown = 0.0
             for _ in range(60):
