@@ -68,9 +68,9 @@ def command(
         click.echo(f"{save}: {pairs} pairs, {save.stat().st_size / 1e6:.1f} MB; open it with `rerun {save}`")
     elif web:
         recording.serve_web(open_browser=False, web_port=port, grpc_port=port + 1, default_blueprint=viewer_layout())
-        _send(recording, data, chosen[:limit])
         source = f"rerun%2Bhttp://127.0.0.1:{port + 1}/proxy"
         click.echo(f"open http://127.0.0.1:{port}/?url={source} and stop with Ctrl-C")
+        _send(recording, data, chosen[:limit])
         while True:
             time.sleep(3600)
     else:
@@ -117,6 +117,4 @@ def _save(recording: Any, path: Path, data: FlowDataset, chosen: list[SequenceKe
 def _send(recording: Any, data: FlowDataset, chosen: list[SequenceKey]) -> int:
     with make_progress() as progress:
         task = progress.add_task("reading", total=len(chosen), note="")
-        sent = send_dataset(recording, data, chosen, lambda done, total: progress.update(task, completed=done))
-        recording.flush(blocking=True)
-    return sent
+        return send_dataset(recording, data, chosen, lambda done, total: progress.update(task, completed=done))

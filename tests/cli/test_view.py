@@ -108,6 +108,8 @@ def test_faults_are_one_line(dataset: Path, tmp_path: Path, monkeypatch: pytest.
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 #: WebGL in software, as there may be no GPU.
 SOFTWARE = ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
+#: The page is to need nothing from elsewhere.
+OFFLINE = ["--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]
 
 
 #: Drawing in software on a busy machine takes its time, seconds.
@@ -132,7 +134,7 @@ def test_the_viewer_in_a_browser(dataset: Path, tmp_path: Path) -> None:
         url = next(word for line in server.stdout for word in line.split() if word.startswith("http"))
         pair = FlowDataset(dataset, splits=("train",)).pairs(FlowDataset(dataset).sequences[0])[-1]
         with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=SOFTWARE)
+            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=SOFTWARE + OFFLINE)
             page = browser.new_page(viewport={"width": 1200, "height": 720})
             page.goto(url)
             shown, end = 0.0, time.monotonic() + PATIENCE
