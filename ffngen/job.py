@@ -154,7 +154,7 @@ class Job(BaseModel):
     )
     samples: Int = Field(16, ge=1, le=65_536, description="Cycles samples per pixel of a colour image")
     denoise: bool = Field(True, description="denoise colour images with OpenImageDenoise")
-    flow_format: Literal["flo", "exr", "exr-half", "compact"] = Field("flo", description="flow files")
+    flow_format: Literal["flo", "exr", "exr-half", "compact", "flo5", "npz"] = Field("flo", description="flow files")
     image_format: Literal["jpg", "png"] = Field("jpg", description="colour images")
     jpeg_quality: Int = Field(95, ge=1, le=100, description="quality of .jpg images (4:4:4)")
     labels: Annotated[tuple[Label, ...], BeforeValidator(_one_or_many)] = Field(

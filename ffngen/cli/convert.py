@@ -19,8 +19,8 @@ from ffngen.dataset.layout import SPLITS
 @click.command("convert")
 @click.argument("dataset", type=click.Path(path_type=Path))
 @click.argument("out", type=click.Path(path_type=Path))
-@click.option("--to", "layout", type=click.Choice(["webdataset", "ffn", "sintel", "kitti", "things"]), required=True,
-              help="The layout to write.")  # fmt: skip
+@click.option("--to", "layout", type=click.Choice(["webdataset", "ffn", "sintel", "kitti", "things", "spring"]),
+              required=True, help="The layout to write.")  # fmt: skip
 @click.option("--split", "splits", multiple=True, type=click.Choice(SPLITS),
               help="Keep these splits; not for webdataset.  [default: train; ffn: all]")  # fmt: skip
 @click.option("--pairs-per-shard", type=click.IntRange(min=1), default=PAIRS_PER_SHARD, show_default=True,
@@ -47,6 +47,7 @@ def command(
     sintel      training/clean and training/flow: facial flow alone, as in all that follow
     kitti       KITTI 2015: 16-bit .png, flow in steps of 1/64 px
     things      FlyingThings3D: .pfm
+    spring      Spring: .flo5, on a grid of twice the image's size
     """
     if layout == "webdataset" and splits:
         raise click.UsageError("a webdataset holds all splits, each in shards of its own: leave --split away")

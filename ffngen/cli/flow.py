@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ffngen.atomic import write_atomic
 from ffngen.errors import InputFileError
 from ffngen.flow.color import error_map, flow_legend, flow_to_rgb
-from ffngen.flow.files import read_flow
+from ffngen.flow.files import FlowFormat, read_flow, write_flow
 from ffngen.flow.values import Flow, check_size, known
 from ffngen.images import encode_png
 from ffngen.metrics.flow_errors import endpoint_error, flow_errors
@@ -24,11 +24,12 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="Print the figures 
 
 @click.group("flow")
 def command() -> None:
-    """Look at flow files: .flo, .cflo, .exr, FlyingThings' .pfm, KITTI's .png.
+    """Look at flow files, and convert them: .flo, .cflo, .exr, .npz, FlyingThings' .pfm, KITTI's .png, Spring's .flo5.
 
     \b
     ffngen flow show dataset/flow/facial/train/happy/*/0001.flo --color pictures/
     ffngen flow diff estimate.flo truth.flo --color error.png
+    ffngen flow convert *.cflo --to flo --out plain/
     """
 
 
@@ -112,6 +113,37 @@ def diff_command(flow: Path, truth: Path, color: Path | None, as_json: bool) -> 
         click.echo(f"{only} pixels are known in one of them alone")
     if color is not None:
         click.echo(f"  look at {color}: FLOW, TRUTH, their error (white: {result['max']:.3g} px)")
+
+
+_DATASET_FORMATS = {f.value: f.suffix for f in FlowFormat}
+_SUFFIXES = {**_DATASET_FORMATS, "kitti": ".png", "pfm": ".pfm"}
+
+
+@command.command("convert")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--to", "name", required=True, type=click.Choice(list(_SUFFIXES)), help="The format to write.")
+@click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="The folder to write to.")
+def convert_command(files: tuple[Path, ...], name: str, out: Path) -> None:
+    """Write FILES, of any format, in another one.
+
+    There and back gives the same values, but for what exr-half (a 2048th), compact (0.00025 px) and kitti
+    (1/128 px) round away. Pixels without a motion stay so; pfm cannot hold them.
+    """
+    stems = [Path(Path(picture).stem).stem for picture in _picture_names(files)]
+    targets = [out / f"{stem}{_SUFFIXES[name]}" for stem in stems]
+    there = next((target for i, target in enumerate(targets) if target.exists() or target in targets[:i]), None)
+    if there is not None:
+        raise InputFileError("is there already", where=there, mend="name another folder with --out")
+    flow_format = FlowFormat(name) if name in _DATASET_FORMATS else None
+    for path, target in zip(files, targets, strict=True):
+        flow = read_flow(path)
+        out.mkdir(parents=True, exist_ok=True)
+        where = known(flow)
+        try:
+            write_flow(target, flow, None if where.all() else where, flow_format)
+        except ValueError as error:
+            raise InputFileError(f"cannot be written as {name}: {error}", where=path) from error
+    click.echo(f"{out}: {len(files)} flows")
 
 
 def _figures(flow: Flow) -> dict[str, Any]:

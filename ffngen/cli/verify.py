@@ -27,8 +27,8 @@ def command(dataset: Path, sample: int | None, seed: int, as_json: bool) -> None
     Facial and head flow, depth and masks are computed anew from the stored vertices and camera, by
     casting a ray through each pixel's centre, and compared with the files. Errors inside the mask
     are kept apart from those within one pixel of a silhouette, where one ray may meet another
-    surface. Digests, counts, sizes and splits are checked as well. So are labels (ffngen label),
-    by rays too.
+    surface. The images must show that motion: each is warped by the flow and compared (SSIM: warped,
+    and as it is). Digests, counts, sizes, splits and labels (ffngen label) are checked as well.
 
     Exits with 1 when anything exceeds its bound.
     """
@@ -48,8 +48,8 @@ def command(dataset: Path, sample: int | None, seed: int, as_json: bool) -> None
         raise SystemExit(1)
 
 
-_HEADER = ("sequence", "facial flow", "head flow", "depth", "mask", "outline")
-_UNITS = ("", "p99, max px", "p99, max px", "p99 m", "off px", "share, max px")
+_HEADER = ("sequence", "facial flow", "head flow", "depth", "mask", "outline", "images")
+_UNITS = ("", "p99, max px", "p99, max px", "p99 m", "off px", "share, max px", "SSIM, still")
 
 
 def _show(report: VerifyReport) -> None:
@@ -90,4 +90,5 @@ def _row(truth: SequenceTruth) -> tuple[str, ...]:
         f"{truth.depth.p99:.1e}",
         str(truth.mask_disagreement),
         f"{truth.silhouette_fraction:.1%} {outline:.2g}",
+        "-" if truth.images.facial_ssim is None else f"{truth.images.facial_ssim:.3f} {truth.images.still_ssim:.3f}",
     )

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
-from ffngen.atomic import file_size, read_bounded, sha256_file
+from ffngen.atomic import file_size, sha256_file
+from ffngen.dataset.dataset_file import stated_digest
 from ffngen.dataset.labels.record import label_paths
 from ffngen.dataset.layout import DATASET_FILE, LOGS_FOLDER, MANIFEST_FILE, PARTIAL_FOLDER, Output, Record
-from ffngen.dataset.manifest import manifest_row, read_manifest
+from ffngen.dataset.manifest import SequenceRow, manifest_row, read_manifest
 from ffngen.dataset.metadata import FileEntry, SequenceMetadata
 from ffngen.dataset.report import Failure, Fault
 from ffngen.errors import FfngenError
@@ -19,8 +20,6 @@ from ffngen.images import image_size
 
 #: So many failures of one kind are listed; the rest is counted.
 _LISTED = 20
-
-_MAX_DATASET_FILE = 4 << 20
 
 
 def check_dataset_files(root: Path, sequences: list[SequenceMetadata]) -> list[Failure]:
@@ -61,24 +60,24 @@ def check_sequences(root: Path, sequences: list[SequenceMetadata]) -> list[Failu
     jobs = {metadata.job_digest for metadata in sequences}
     if len(jobs) > 1:
         failures.append(Failure(Fault.MIXED_JOBS, str(root), f"{len(jobs)} different jobs made its sequences"))
-    if jobs and _own_job(root) not in jobs:
+    if jobs and stated_digest(root) not in jobs:
         failures.append(Failure(Fault.MIXED_JOBS, DATASET_FILE, "it is damaged, or another job made the sequences"))
     if (root / MANIFEST_FILE).is_file():
         try:
-            if read_manifest(root) != [manifest_row(metadata) for metadata in sequences]:
-                failures.append(Failure(Fault.MANIFEST, MANIFEST_FILE, "it does not list the complete sequences"))
+            failures += _compare_manifest(read_manifest(root), [manifest_row(root, metadata) for metadata in sequences])
         except FfngenError as error:
             failures.append(Failure(Fault.MANIFEST, MANIFEST_FILE, error.what))
     return limited(failures)
 
 
-def _own_job(root: Path) -> str | None:
-    """The digest that ``dataset.json`` states; None where it states none."""
-    try:
-        stated = json.loads(read_bounded(root / DATASET_FILE, _MAX_DATASET_FILE))["digest"]
-    except (FfngenError, ValueError, TypeError, KeyError, RecursionError):
-        return None
-    return stated if isinstance(stated, str) else None
+def _compare_manifest(stated: list[SequenceRow], found: list[SequenceRow]) -> list[Failure]:
+    if [replace(row, metadata_sha256="") for row in stated] != [replace(row, metadata_sha256="") for row in found]:
+        return [Failure(Fault.MANIFEST, MANIFEST_FILE, "it does not list the complete sequences")]
+    return [
+        Failure(Fault.DIGEST, row.metadata, "its content has changed since the manifest was written")
+        for row, now in zip(stated, found, strict=True)
+        if row.metadata_sha256 not in ("", now.metadata_sha256)
+    ]
 
 
 def check_sizes(root: Path, metadata: SequenceMetadata) -> list[Failure]:

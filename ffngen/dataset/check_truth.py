@@ -1,22 +1,25 @@
-"""Do flow, depth and mask say what the stored geometry and the camera say?"""
+"""Do flow, depth, mask and images say what the stored geometry and the camera say?"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ffngen.dataset.arrays import SequenceVertices, read_mask, read_vertices
+from ffngen.dataset.arrays import read_mask, read_vertices
+from ffngen.dataset.check_images import ImageCheck, PairImages
 from ffngen.dataset.layout import Output, Record
 from ffngen.dataset.metadata import SequenceMetadata
 from ffngen.dataset.raycast import CastFrame, Target, cast_frame, cast_plane
-from ffngen.dataset.report import ErrorPool, ErrorSummary, Failure, Fault, SequenceTruth
+from ffngen.dataset.report import ErrorPool, ErrorSummary, Failure, Fault, SequenceImages, SequenceTruth
 from ffngen.errors import InputFileError
 from ffngen.flow.exr import read_depth_exr
 from ffngen.flow.files import read_flow
+from ffngen.images import read_image
 
 #: Pixels: the bounds on the end-point error of facial and of head flow, inside.
 FLOW_P99, FLOW_MAX = 1e-3, 0.05
@@ -48,7 +51,7 @@ class _Pools:
 
 
 def check_truth(root: Path, metadata: SequenceMetadata) -> tuple[SequenceTruth | None, list[Failure]]:
-    """Recompute every flow, depth map and mask of a sequence and compare.
+    """Recompute every flow, depth map and mask of a sequence and compare; look at its images in the light of them.
 
     Files that cannot be read are failures; the rest of the sequence is still compared.
 
@@ -62,15 +65,28 @@ def check_truth(root: Path, metadata: SequenceMetadata) -> tuple[SequenceTruth |
         return None, [Failure(Fault.GEOMETRY, str(path), error.what)]
     if vertices.frames.tolist() != list(metadata.layout.facial_frames):
         return None, [Failure(Fault.GEOMETRY, str(path), "its frames are not those of the metadata")]
-    pools = _Pools()
+    pools, images = _Pools(), ImageCheck(str(metadata.key))
     failures: list[Failure] = []
-    for index in range(len(vertices.frames)):
-        try:
-            _compare_frame(_Frame(root, metadata, int(vertices.frames[index])), vertices, index, pools)
-        except InputFileError as error:
-            failures.append(Failure(Fault.UNREADABLE, _relative(root, error.where), error.what))
-    truth = _truth(metadata, pools)
-    return truth, [*failures, *_judge(truth)]
+    following = None
+    for index, number in enumerate(vertices.frames.tolist()):
+        frame = _Frame(root, metadata, number)
+        cast = following or cast_frame(vertices.facial[index], vertices.faces, metadata.get_camera(number))
+        checks = [partial(_compare_frame, pools=pools)]
+        targets: tuple[Target, ...] = ()
+        if index + 1 < len(vertices.frames):
+            later = metadata.get_camera(number + 1)
+            targets = ((vertices.facial[index + 1], later), (vertices.head[index], later))
+            following = cast_frame(vertices.facial[index + 1], vertices.faces, later)
+            checks.append(partial(_compare_images, images=images, following=following))
+        silhouette = cast.silhouette(targets)
+        for check in checks:
+            try:
+                check(frame, cast, targets, silhouette)
+            except InputFileError as error:
+                failures.append(Failure(Fault.UNREADABLE, _relative(root, error.where), error.what))
+    similarity, found = images.result()
+    truth = _truth(metadata, pools, similarity)
+    return truth, [*failures, *_judge(truth), *found]
 
 
 @dataclass(frozen=True)
@@ -80,6 +96,10 @@ class _Frame:
     root: Path
     metadata: SequenceMetadata
     number: int
+
+    def image(self, output: Output, number: int) -> NDArray[np.uint8]:
+        """A picture of this frame or the next, (H, W, 3); raises :class:`InputFileError`."""
+        return read_image(self.root / self.metadata.layout.file(output, number))
 
     def read(self, output: Output) -> NDArray[Any]:
         """The array of one output; raises :class:`InputFileError`."""
@@ -97,21 +117,21 @@ class _Frame:
         return array
 
 
-def _compare_frame(frame: _Frame, vertices: SequenceVertices, index: int, pools: _Pools) -> None:
-    metadata, last = frame.metadata, index == len(vertices.frames) - 1
-    camera = metadata.get_camera(frame.number)
-    later = camera if last else metadata.get_camera(frame.number + 1)
-    cast = cast_frame(vertices.facial[index], vertices.faces, camera)
-    plane_depth, plane_flow = cast_plane(metadata.background, camera, later)
-    targets: tuple[Target, ...] = ()
-    if not last:
-        targets = ((vertices.facial[index + 1], later), (vertices.head[index], later))
-    silhouette = cast.silhouette(targets)
+def _compare_frame(
+    frame: _Frame,
+    cast: CastFrame,
+    targets: tuple[Target, ...],
+    silhouette: NDArray[np.bool_],
+    pools: _Pools,
+) -> None:
+    """Compare mask, depth and flows; pixels that prove to lie at an edge are added to ``silhouette``."""
     hit, mask = cast.hit, frame.read(Output.MASK) != 0
+    later = targets[0][1] if targets else cast.camera
+    plane_depth, plane_flow = cast_plane(frame.metadata.background, cast.camera, later)
     _look_again(cast, (mask != hit) & ~silhouette, targets, silhouette)
-    if not last:
+    if targets:
         _compare_flows(frame, cast, targets, silhouette, mask, pools)
-        _compare_beside(frame, None if later == camera else plane_flow, ~mask, pools)
+        _compare_beside(frame, None if later == cast.camera else plane_flow, ~mask, pools)
     inside = hit & ~silhouette
     pools.head_pixels += int(hit.sum())
     pools.head_silhouette_pixels += int((hit & silhouette).sum())
@@ -121,6 +141,30 @@ def _compare_frame(frame: _Frame, vertices: SequenceVertices, index: int, pools:
     depth = frame.read(Output.DEPTH)
     pools.depth.add(depth[inside] - cast.depth[inside])
     pools.background.add(depth[~hit & ~silhouette] - plane_depth[~hit & ~silhouette])
+
+
+def _compare_images(
+    frame: _Frame,
+    cast: CastFrame,
+    targets: tuple[Target, ...],
+    silhouette: NDArray[np.bool_],
+    *,
+    images: ImageCheck,
+    following: CastFrame,
+) -> None:
+    """Compare the images with the rays' own flow, so that a wrong flow file is not taken for a wrong image."""
+    outputs = (Output.FACIAL_IMAGE, 0), (Output.FACIAL_IMAGE, 1), (Output.HEAD_IMAGE, 1)
+    pictures = [frame.image(output, frame.number + later) for output, later in outputs]
+    if any(picture.shape[:2] != cast.hit.shape for picture in pictures):
+        return  # reported by check_contents
+    image1, image2, head_image2 = pictures
+    facial, head = (cast.flow_to(*target) for target in targets)
+    seen = cast.visible_in(following, targets[0][0]) & ~silhouette
+    head_vertices, later = targets[1]
+    seen &= cast.visible_in(cast_frame(head_vertices, cast.faces, later), head_vertices)
+    # Where the camera moves, so does what is beside the head.
+    beside = ~(cast.hit | silhouette) & (later == cast.camera)
+    images.add(PairImages(image1, image2, head_image2, facial, head, seen, beside), frame.number)
 
 
 def _compare_flows(
@@ -175,7 +219,7 @@ def _look_again(
         silhouette |= cast.near_edge(suspect, targets)
 
 
-def _truth(metadata: SequenceMetadata, pools: _Pools) -> SequenceTruth:
+def _truth(metadata: SequenceMetadata, pools: _Pools, images: SequenceImages) -> SequenceTruth:
     wrong = [pool.share_above(FLOW_MAX) for pool in (pools.facial_silhouette, pools.head_silhouette)]
     return SequenceTruth(
         sequence=str(metadata.key),
@@ -193,6 +237,7 @@ def _truth(metadata: SequenceMetadata, pools: _Pools) -> SequenceTruth:
         mask_disagreement_inside=pools.mask_disagreement_inside,
         background_flow=pools.plane.summary(),
         outside_wrong=pools.outside_wrong,
+        images=images,
     )
 
 

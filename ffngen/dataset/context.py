@@ -124,7 +124,12 @@ class JobContext:
     @cached_property
     def digest(self) -> str:
         """sha256 of :meth:`content`."""
-        return hashlib.sha256(json.dumps(self.content(), sort_keys=True).encode()).hexdigest()
+        return digest_of(self.content())
+
+
+def digest_of(content: Mapping[str, Any]) -> str:
+    """sha256 of a job's content, as 64 hexadecimal digits."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def open_context(job: Job, progress: Callable[[str], None] | None = None) -> JobContext:

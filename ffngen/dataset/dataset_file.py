@@ -10,11 +10,11 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ffngen.atomic import read_bounded, write_atomic
-from ffngen.dataset.context import JobContext
+from ffngen.dataset.context import JobContext, digest_of
 from ffngen.dataset.labels.layout import LabelOutput
 from ffngen.dataset.layout import DATASET_FILE, LOGS_FOLDER, MANIFEST_FILE, METADATA_FOLDER, PARTIAL_FOLDER, Output
 from ffngen.dataset.metadata import FORMAT_VERSION
-from ffngen.errors import DatasetError
+from ffngen.errors import DatasetError, FfngenError
 
 _MAX_BYTES = 4 << 20
 _OVERWRITE = "give another --out, or --overwrite to delete what is there"
@@ -29,6 +29,9 @@ _PARTS = {
     "backgrounds": "the folder of backgrounds",
     "source_images": "the folder of source images",
 }
+
+#: What ``dataset.json`` holds beside the job's content.
+_BESIDE_CONTENT = ("format_version", "digest", "identities", "n_frames")
 
 
 class _DatasetRecord(BaseModel):
@@ -53,15 +56,32 @@ def claim_folder(root: Path, context: JobContext, scratch: Path, *, overwrite: b
     if overwrite and (root / DATASET_FILE).exists():
         _clear(root)
     job = context.job
+    content = encode_record(context.content(), identities=job.identities, n_frames=sorted(job.n_frames))
+    write_atomic(scratch / DATASET_FILE, content)
+    (scratch / DATASET_FILE).replace(root / DATASET_FILE)
+
+
+def encode_record(content: dict[str, Any], *, identities: int, n_frames: list[int]) -> bytes:
+    """The bytes of ``dataset.json`` for a job's content, which has a digest, and for how far the job goes so far."""
     data = {
         "format_version": FORMAT_VERSION,
-        "digest": context.digest,
-        "identities": job.identities,
-        "n_frames": sorted(job.n_frames),
-        **context.content(),
+        "digest": digest_of(content),
+        "identities": identities,
+        "n_frames": n_frames,
+        **content,
     }
-    write_atomic(scratch / DATASET_FILE, (json.dumps(data, indent=1, sort_keys=True) + "\n").encode())
-    (scratch / DATASET_FILE).replace(root / DATASET_FILE)
+    return (json.dumps(data, indent=1, sort_keys=True) + "\n").encode()
+
+
+def stated_digest(root: Path) -> str | None:
+    """The digest of the job that ``dataset.json`` holds; None where the file is damaged or states another digest."""
+    try:
+        data = json.loads(read_bounded(root / DATASET_FILE, _MAX_BYTES))
+        stated = data["digest"]
+        content = {name: value for name, value in data.items() if name not in _BESIDE_CONTENT}
+        return stated if stated == digest_of(content) else None
+    except (FfngenError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return None
 
 
 def check_folder(root: Path, context: JobContext, *, overwrite: bool) -> None:

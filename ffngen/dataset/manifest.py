@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ffngen.atomic import read_bounded, write_atomic
+from ffngen.atomic import read_bounded, sha256_file, write_atomic
 from ffngen.dataset.layout import (
     MANIFEST_FILE,
     Record,
@@ -31,7 +31,8 @@ class SequenceRow:
     """One row.
 
     ``motion_scale`` is 1/n, or 0 for motion that a tracker saw; ``pairs`` counts image pairs, ``bytes`` the sequence's
-    files; ``metadata`` is a path from the root.
+    files; ``metadata`` is a path from the root, and ``metadata_sha256`` that file's SHA-256 (empty in manifests of
+    datasets that were made before it was stated).
     """
 
     split: str
@@ -52,6 +53,7 @@ class SequenceRow:
     job_digest: str
     bytes: int
     metadata: str
+    metadata_sha256: str
 
     @property
     def key(self) -> SequenceKey:
@@ -68,7 +70,7 @@ def build_manifest(root: str | Path, *, scratch: Path | None = None) -> list[Seq
     """
     root = Path(root)
     require_dataset(root)
-    rows = [manifest_row(read_sequence(root, key)) for key in complete_sequences(root)]
+    rows = [manifest_row(root, read_sequence(root, key)) for key in complete_sequences(root)]
     write_atomic((scratch or root) / MANIFEST_FILE, _encode(rows))
     if scratch is not None:
         (scratch / MANIFEST_FILE).replace(root / MANIFEST_FILE)
@@ -81,6 +83,8 @@ def read_manifest(root: str | Path) -> list[SequenceRow]:
     try:
         data = read_bounded(path, _MAX_BYTES)
         records = pq.read_table(pa.BufferReader(data), schema=_schema()).to_pylist()
+        for record in records:
+            record["metadata_sha256"] = record["metadata_sha256"] or ""
         if any(value is None for record in records for value in record.values()):
             raise ValueError("a value is missing")
         rows = [SequenceRow(**record) for record in records]
@@ -91,9 +95,10 @@ def read_manifest(root: str | Path) -> list[SequenceRow]:
     return rows
 
 
-def manifest_row(metadata: SequenceMetadata) -> SequenceRow:
-    """The row of one sequence."""
+def manifest_row(root: Path, metadata: SequenceMetadata) -> SequenceRow:
+    """The row of one sequence of a dataset; raises :class:`OSError` when its metadata file cannot be read."""
     width, height = metadata.size
+    path = str(metadata_folder(metadata.key) / Record.METADATA.value)
     return SequenceRow(
         split=metadata.split,
         emotion=metadata.emotion,
@@ -112,7 +117,8 @@ def manifest_row(metadata: SequenceMetadata) -> SequenceRow:
         flow_format=metadata.flow_format.value,
         job_digest=metadata.job_digest,
         bytes=sum(entry.bytes for entry in metadata.files.values()),
-        metadata=str(metadata_folder(metadata.key) / Record.METADATA.value),
+        metadata=path,
+        metadata_sha256=sha256_file(root / path),
     )
 
 

@@ -15,7 +15,8 @@ from ffngen.motion.tracked import TrackSampling, sample_times
 from ffngen.params.source import ParameterSource
 
 #: Bytes per pixel of each file, measured on the demo (512x512): compressed formats vary with the picture.
-_BYTES = {"jpg": 0.25, "png": 1.6, "flo": 8.0, "exr": 1.4, "exr-half": 0.5, "compact": 0.36, "mask": 1.0, "depth": 0.9}
+_BYTES = {"jpg": 0.25, "png": 1.6, "mask": 1.0, "depth": 0.9}
+_BYTES |= {"flo": 8.0, "exr": 1.4, "exr-half": 0.5, "compact": 0.36, "flo5": 1.4, "npz": 1.6}
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,12 @@
 """Reading a dataset: pairs of images with their flows, each file opened when it is asked for.
 
+>>> from ffngen.dataset import FlowDataset
 >>> data = FlowDataset("dataset", splits=("train",))            # doctest: +SKIP
 >>> pair = data[0]                                              # doctest: +SKIP
 >>> pair.image1, pair.image2, pair.facial_flow, pair.head_flow  # doctest: +SKIP
+
+The base install is enough: neither Blender nor PyTorch is imported. :class:`ffngen.training.torch_pairs.TorchPairs`
+gives the same pairs as tensors, for a ``torch.utils.data.DataLoader``.
 """
 
 from __future__ import annotations
@@ -11,9 +15,10 @@ import hashlib
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import accumulate
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,9 +111,12 @@ class Pair:
 
 
 class FlowDataset:
-    """All image pairs of a dataset, in the order of its sequences.
+    """All image pairs of a dataset, in the order of its sequences: ``len(data)``, ``data[i]``, iteration.
 
-    The manifest is the index where there is one; otherwise the metadata files are.
+    The manifest is the index where there is one; otherwise the metadata files are. Opening reads the index alone, an
+    index costs its sequence's metadata, which is remembered, and a :class:`Pair`'s properties read their files anew
+    each time. All may be used from many threads at once, and a data set or a pair may be pickled to other processes,
+    which then need the same folder under the same path.
 
     :param root: the dataset's folder.
     :param splits: keep these splits only.
@@ -132,7 +140,18 @@ class FlowDataset:
                 self.sequences.append(key)
                 counts.append(pairs)
         self._ends = list(accumulate(counts))
-        self._metadata = lru_cache(maxsize=256)(lambda key: read_sequence(self.root, key))
+        self._remember()
+
+    def _remember(self) -> None:
+        """Remember what was read last; of use to this process alone."""
+        self._metadata = lru_cache(maxsize=256)(partial(read_sequence, self.root))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_metadata"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._remember()
 
     def _index(self) -> Iterator[tuple[SequenceKey, int]]:
         if (self.root / MANIFEST_FILE).is_file():

@@ -48,6 +48,9 @@ class Fault(StrEnum):
     LANDMARKS_ON_UV = "landmarks-on-uv"
     COVERAGE = "coverage"
     PAIR_FLOW = "pair-flow"
+    IMAGE_MOTION = "image-motion"
+    IMAGE_EXCHANGE = "image-exchange"
+    IMAGE_BACKGROUND = "image-background"
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,21 @@ class ErrorPool:
 
 
 @dataclass(frozen=True)
+class SequenceImages:
+    """How alike a sequence's images are on the head, as mean structural similarity (SSIM) of luma.
+
+    :param facial_ssim: facial image t and facial image t+1 warped back by the facial flow; None where no pair could be
+        compared.
+    :param head_ssim: facial image t and head-only image t+1 warped back by the head flow.
+    :param still_ssim: facial images t and t+1 as they are.
+    """
+
+    facial_ssim: float | None
+    head_ssim: float | None
+    still_ssim: float | None
+
+
+@dataclass(frozen=True)
 class SequenceTruth:
     """One sequence against its stored geometry; flow errors in pixels (end-point errors), depth errors in metres.
 
@@ -136,6 +154,7 @@ class SequenceTruth:
     mask_disagreement_inside: int
     background_flow: ErrorSummary
     outside_wrong: int
+    images: SequenceImages
 
 
 @dataclass(frozen=True)

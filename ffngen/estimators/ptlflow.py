@@ -64,13 +64,17 @@ def open_ptlflow(name: str, checkpoint: str | None, *, device: str, iterations: 
     return PtlflowEstimator(name, network, device, "random" if checkpoint is None else Path(checkpoint).name)
 
 
-def import_ptlflow() -> Any:
-    """The package; raises :class:`MissingPackageError` where it is not installed."""
-    # torchvision's own registration fails beside a CPU build of PyTorch unless these operators are known.
+def make_torchvision_importable() -> None:
+    """Declare two of its operators, without which its import fails beside a CPU build of PyTorch."""
     if not hasattr(torch.ops.torchvision, "nms"):
         for operator in ("nms", "qnms"):
             signature = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
             torch.library.define(f"torchvision::{operator}", signature)
+
+
+def import_ptlflow() -> Any:
+    """The package; raises :class:`MissingPackageError` where it is not installed."""
+    make_torchvision_importable()
     try:
         with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
             warnings.simplefilter("ignore")

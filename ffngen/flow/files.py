@@ -14,9 +14,10 @@ from ffngen.errors import InputFileError
 from ffngen.flow import compact
 from ffngen.flow.exr import HALF_ROUNDING, read_flow_exr, write_flow_exr
 from ffngen.flow.flo import encode_flo, read_flo
-from ffngen.flow.kitti import read_flow_kitti
-from ffngen.flow.pfm import read_flow_pfm
-from ffngen.flow.values import Flow, check_size
+from ffngen.flow.kitti import encode_flow_kitti, read_flow_kitti
+from ffngen.flow.npz import encode_flow_npz, read_flow_npz
+from ffngen.flow.pfm import encode_flow_pfm, read_flow_pfm
+from ffngen.flow.values import Flow, check_size, checked_flow, known
 
 
 class FlowFormat(StrEnum):
@@ -26,6 +27,8 @@ class FlowFormat(StrEnum):
     EXR = "exr"
     EXR_HALF = "exr-half"
     COMPACT = "compact"
+    FLO5 = "flo5"
+    NPZ = "npz"
 
     @property
     def suffix(self) -> str:
@@ -53,15 +56,29 @@ class FlowFormat(StrEnum):
         raise InputFileError("not the name of a flow file", where=path, mend=f"use one of {names}")
 
 
+#: Formats of public sets, in which ffngen's own datasets are not kept.
+_OTHER_ENCODERS = {
+    ".png": lambda flow: encode_flow_kitti(flow, known(flow)),
+    ".pfm": encode_flow_pfm,
+}
+
+
 def write_flow(
     path: str | Path, flow: NDArray[Any], valid: NDArray[Any] | None = None, flow_format: FlowFormat | None = None
 ) -> None:
     """Write a flow.
 
+    Besides the formats of datasets, FlyingThings' ``.pfm`` (which knows no invalid pixels) and KITTI's 16-bit ``.png``
+    (which rounds to 1/64 px) are written.
+
     :param flow: (H, W, 2), pixels, finite wherever it is valid.
     :param valid: (H, W), 0 where a pixel has no motion; without it every pixel has one.
     :param flow_format: the format; the one that the suffix names, and float32 for ``.exr``, when absent.
+    :raises ValueError: a flow that the format cannot hold.
     """
+    if flow_format is None and Path(path).suffix.lower() in _OTHER_ENCODERS:
+        write_atomic(path, _OTHER_ENCODERS[Path(path).suffix.lower()](checked_flow(flow, valid)))
+        return
     match flow_format or FlowFormat.of(path):
         case FlowFormat.FLO:
             write_atomic(path, encode_flo(flow, valid))
@@ -71,12 +88,16 @@ def write_flow(
             write_flow_exr(path, flow, valid)
         case FlowFormat.EXR_HALF:
             write_flow_exr(path, flow, valid, half=True)
+        case FlowFormat.FLO5:
+            from ffngen.flow.flo5 import write_flow_flo5  # HDF5 takes longer to import than all the rest
+
+            write_flow_flo5(path, flow, valid)
+        case FlowFormat.NPZ:
+            write_atomic(path, encode_flow_npz(flow, valid))
 
 
 def read_flow(path: str | Path, rows: slice | None = None, size: tuple[int, int] | None = None) -> Flow:
     """Read a flow: (H, W, 2) float32, pixels; :func:`ffngen.flow.values.known` tells where it is defined.
-
-    Besides the formats that are written, FlyingThings' ``.pfm`` and KITTI's 16-bit ``.png`` are read.
 
     :param rows: these rows alone, from a start to a stop within the image; all without it.
     :param size: the (height, width) that the whole flow must have; any without it.
@@ -87,6 +108,12 @@ def read_flow(path: str | Path, rows: slice | None = None, size: tuple[int, int]
             return read_flo(path, rows, size)
         case ".cflo":
             return compact.read_flow_compact(path, rows, size)
+        case ".flo5":
+            from ffngen.flow.flo5 import read_flow_flo5  # as above
+
+            return read_flow_flo5(path, rows, size)
+        case ".npz":
+            flow = read_flow_npz(path)
         case ".pfm":
             flow = read_flow_pfm(path)
         case ".png":

@@ -33,13 +33,24 @@ def milliseconds(work: Callable[[], object]) -> float:
     return 1e3 * median(times)
 
 
-def measure(flows: list[Flow], flow_format: FlowFormat, folder: Path) -> dict[str, float]:
+#: A name, the suffix of its files, and what writes one.
+Writer = tuple[str, str, Callable[[Path, Flow], object]]
+
+WRITERS: list[Writer] = [
+    *((f.value, f.suffix, lambda path, flow, f=f: write_flow(path, flow, flow_format=f)) for f in FlowFormat),  # type: ignore[misc]
+    ("kitti", ".png", write_flow),
+    ("pfm", ".pfm", write_flow),
+]
+
+
+def measure(flows: list[Flow], writer: Writer, folder: Path) -> dict[str, float]:
     """Means over the flows."""
+    _, suffix, write = writer
     rows: list[tuple[float, ...]] = []
     for flow in flows:
-        path = folder / f"flow{flow_format.suffix}"
+        path = folder / f"flow{suffix}"
         middle = slice(flow.shape[0] // 2, flow.shape[0] // 2 + 64)
-        writing = milliseconds(lambda p=path, f=flow: write_flow(p, f, flow_format=flow_format))  # type: ignore[misc]
+        writing = milliseconds(lambda p=path, f=flow: write(p, f))  # type: ignore[misc]
         reading = milliseconds(lambda p=path: read_flow(p))  # type: ignore[misc]
         part = milliseconds(lambda p=path, m=middle: read_flow(p, m))  # type: ignore[misc]
         error = float(np.abs(read_flow(path).astype(float) - flow).max())
@@ -61,7 +72,7 @@ def main(dataset: Path, quick: bool, as_json: bool) -> None:
     chosen = np.linspace(0, len(data) - 1, 1 if quick else min(_PAIRS, len(data))).astype(int)
     flows = [flow for i in chosen for flow in (data[int(i)].facial_flow, data[int(i)].head_flow)]
     with scratch_folder() as folder:
-        results = {f.value: measure(flows, f, folder) for f in FlowFormat}
+        results = {writer[0]: measure(flows, writer, folder) for writer in WRITERS}
     compact = results[FlowFormat.COMPACT.value]
     summary = {
         "bench": "flow_formats",

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from ffngen.cli import main
 from ffngen.flow.color import flow_to_rgb
-from ffngen.flow.files import write_flow
+from ffngen.flow.files import read_flow, write_flow
 from ffngen.images import read_image
 
 
@@ -68,3 +68,36 @@ def test_faults(flows: tuple[Path, Path], tmp_path: Path) -> None:
         assert result.exit_code == 2 and words in result.stderr
         assert len(result.stderr.strip().splitlines()) == 1
     assert "no pixel's motion is known" in run("show", tmp_path / "empty.flo").stdout
+
+
+@pytest.mark.parametrize("name", ["flo", "exr", "exr-half", "compact", "flo5", "npz", "kitti", "pfm"])
+def test_convert_there_and_back(flows: tuple[Path, Path], tmp_path: Path, name: str) -> None:
+    """Values of quarter pixels, which every format holds; and pixels without a motion, which all but one hold."""
+    holed, whole = flows
+    file = whole if name == "pfm" else holed
+    assert run("convert", file, "--to", name, "--out", tmp_path / "there").exit_code == 0
+    (there,) = (tmp_path / "there").iterdir()
+    assert run("convert", there, "--to", file.suffix[1:], "--out", tmp_path / "back").exit_code == 0
+    np.testing.assert_allclose(read_flow(tmp_path / "back" / file.name), read_flow(file), rtol=1e-9, atol=3e-4)
+    assert read_flow(there).shape == (60, 80, 2)
+
+
+def test_faults_of_convert(flows: tuple[Path, Path], tmp_path: Path) -> None:
+    holed, whole = flows
+    write_flow(tmp_path / "far.flo", np.full((4, 4, 2), 600, np.float32))
+    other = tmp_path / "b" / "0001.flo"
+    other.parent.mkdir()
+    other.write_bytes(holed.read_bytes())
+    assert run("convert", holed, other, "--to", "flo", "--out", tmp_path / "two").exit_code == 0
+    assert sorted(path.name for path in (tmp_path / "two").iterdir()) == ["a_0001.flo", "b_0001.flo"]
+    assert run("convert", *flows, "--to", "flo", "--out", tmp_path / "one").exit_code == 2
+    for arguments, words in (
+        ((whole, "--to", "npz", "--out", tmp_path / "two"), None),
+        ((whole, "--to", "npz", "--out", tmp_path / "two"), "is there already"),
+        ((holed, "--to", "pfm", "--out", tmp_path / "new"), "cannot be written as pfm"),
+        ((tmp_path / "far.flo", "--to", "kitti", "--out", tmp_path / "new"), "does not fit into KITTI"),
+        ((tmp_path / "none.flo", "--to", "exr", "--out", tmp_path / "new"), "No such file"),
+    ):
+        result = run("convert", *arguments)
+        assert result.exit_code == (2 if words else 0)
+        assert not words or (words in result.stderr and len(result.stderr.strip().splitlines()) == 1)

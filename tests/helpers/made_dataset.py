@@ -6,7 +6,6 @@ pixel's ray meets them, and where that point goes, follows from one linear syste
 
 from __future__ import annotations
 
-import json
 from functools import cache
 from pathlib import Path
 
@@ -14,6 +13,8 @@ import numpy as np
 
 from ffngen.atomic import sha256_file, write_atomic
 from ffngen.dataset.arrays import SequenceVertices, encode_mask, encode_vertices
+from ffngen.dataset.context import digest_of
+from ffngen.dataset.dataset_file import encode_record
 from ffngen.dataset.layout import DATASET_FILE, ImageFormat, Output, Record, SequenceKey, SequenceLayout
 from ffngen.dataset.manifest import build_manifest
 from ffngen.dataset.metadata import (
@@ -33,6 +34,8 @@ from ffngen.images import encode_png
 
 WIDTH, HEIGHT, BACKGROUND = 160, 120, 2.5
 N = 3
+JOB = {"job": {"seed": 0}}
+JOB_DIGEST = digest_of(JOB)
 
 
 def rotation(x: float, y: float, z: float) -> np.ndarray:
@@ -152,11 +155,11 @@ def closed_form(
     return flow.astype(np.float32), depth.astype(np.float32), mask.astype(np.uint8)
 
 
-def picture(shape: list[np.ndarray]) -> np.ndarray:
+def picture(shape: list[np.ndarray], cam: Camera | None = None) -> np.ndarray:
     """(H, W, 3) uint8: a pattern that sticks to each panel, before one that stands still."""
     y, x = np.mgrid[:HEIGHT, :WIDTH].astype(np.float64)
     rgb = np.stack([np.sin(x / (3 + i)) * np.sin(y / (5 - i)) for i in range(3)], axis=-1)
-    _, _, _, places = cast_panels(shape)
+    _, _, _, places = cast_panels(shape, cam=cam)
     for a, b, seen in places[:-1]:
         pattern = np.stack([np.sin(7 * a + i) * np.cos(9 * b - 2 * i) for i in range(3)], axis=-1)
         rgb[seen] = pattern[seen]
@@ -164,8 +167,8 @@ def picture(shape: list[np.ndarray]) -> np.ndarray:
 
 
 @cache
-def _picture(pose: int, expression: int) -> bytes:
-    return encode_png(picture(panels(pose, expression)))
+def _picture(pose: int, expression: int, moves: bool = False) -> bytes:
+    return encode_png(picture(panels(pose, expression), camera_of(pose, moves=True) if moves else None))
 
 
 @cache
@@ -183,25 +186,31 @@ def write_sequence(
     identity: str,
     neutral: bool = False,
     flow_format: FlowFormat = FlowFormat.FLO,
+    way: int = 1,
     moves: bool = False,
 ) -> None:
-    """A complete sequence of 3 frames, or of 4 with the neutral one; with a camera that moves, too."""
+    """A complete sequence of 3 frames, or of 4 with the neutral one.
+
+    :param way: -1 turns and stretches the other way.
+    :param moves: the camera moves, too.
+    """
     layout = SequenceLayout(key, N, neutral, ImageFormat.PNG, flow_format)
     for path in layout.files():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
     write_atomic(root / layout.record(Record.CONTACT_SHEET), _picture(0, 0))
     for t in layout.facial_frames:
-        flow, depth, mask = _truth(t, t, t + 1, t + 1, moves)
+        now, later = way * t, way * (t + 1)
+        flow, depth, mask = _truth(now, now, later, later, moves)
         write_atomic(root / layout.file(Output.MASK, t), encode_mask(mask))
         write_depth_exr(root / layout.file(Output.DEPTH, t), depth)
-        write_atomic(root / layout.file(Output.FACIAL_IMAGE, t), _picture(t, t))
+        write_atomic(root / layout.file(Output.FACIAL_IMAGE, t), _picture(now, now, moves))
         if t in layout.pair_frames:
             write_flow(root / layout.file(Output.FACIAL_FLOW, t), flow)
-            write_flow(root / layout.file(Output.HEAD_FLOW, t), _truth(t, t, t + 1, t, moves)[0])
-            write_atomic(root / layout.file(Output.HEAD_IMAGE, t + 1), _picture(t + 1, t))
+            write_flow(root / layout.file(Output.HEAD_FLOW, t), _truth(now, now, later, now, moves)[0])
+            write_atomic(root / layout.file(Output.HEAD_IMAGE, t + 1), _picture(later, now, moves))
     vertices = SequenceVertices(
-        facial=np.stack([mesh(panels(t, t)) for t in layout.facial_frames]),
-        head=np.stack([mesh(panels(t + 1, t)) for t in layout.pair_frames]),
+        facial=np.stack([mesh(panels(way * t, way * t)) for t in layout.facial_frames]),
+        head=np.stack([mesh(panels(way * (t + 1), way * t)) for t in layout.pair_frames]),
         faces=grid_faces(),
         frames=np.array(layout.facial_frames, dtype=np.int32),
     )
@@ -214,7 +223,7 @@ def write_sequence(
         n_frames=N,
         include_neutral=neutral,
         motion_scale=1 / N,
-        job_digest="0" * 64,
+        job_digest=JOB_DIGEST,
         seeds={"job": 0},
         parameters=Parameters(betas=(0.0,), expression=(1.0,), pose=(0.0,) * 15, family="open", source="made"),
         model=HeadModel(family="open", version="1", digest="1" * 64),
@@ -264,5 +273,5 @@ def make_dataset(root: Path, counts: dict[str, int], flow_format: FlowFormat = F
 
 def finish_dataset(root: Path) -> None:
     """Write what marks a folder as a dataset, and its manifest."""
-    (root / DATASET_FILE).write_text(json.dumps({"digest": "0" * 64}))
+    (root / DATASET_FILE).write_bytes(encode_record(JOB, identities=1, n_frames=[N]))
     build_manifest(root)

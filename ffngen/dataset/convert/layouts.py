@@ -6,11 +6,14 @@
 | ``sintel`` | ``training/clean/SCENE/frame_0001.png`` | ``training/flow/SCENE/frame_0001.flo`` |
 | ``kitti`` | ``training/image_2/000000_10.png``, ``_11.png`` | ``training/flow_occ/000000_10.png`` |
 | ``things`` | ``frames_cleanpass/TRAIN/A/0000/left/0006.png`` | ``optical_flow/TRAIN/A/0000/into_future/left/*.pfm`` |
+| ``spring`` | ``train/0001/frame_left/frame_left_0001.png`` | ``train/0001/flow_FW_left/flow_FW_left_0001.flo5`` |
 
-These are the published FacialFlowNet's (with masks as .npy), MPI Sintel's, KITTI 2015's (16-bit steps of 1/64 px) and
-FlyingThings3D's.
+These are the published FacialFlowNet's (with masks as .npy), MPI Sintel's, KITTI 2015's (16-bit steps of 1/64 px),
+FlyingThings3D's and Spring's. Spring's flow has four values for each pixel of the image, in a grid of twice its size,
+and loaders take one of them or all: here all four are the pixel's own.
 
-Sintel, KITTI and FlyingThings know one flow alone and one sequence of images, so that head flow has no place there.
+Sintel, KITTI, FlyingThings and Spring know one flow alone and one sequence of images, so that head flow has no place
+there.
 """
 
 from __future__ import annotations
@@ -26,14 +29,14 @@ from ffngen.dataset.layout import Output, SequenceKey
 from ffngen.dataset.metadata import SequenceMetadata
 from ffngen.dataset.read import FlowDataset
 from ffngen.errors import DatasetError, InputFileError
-from ffngen.flow.files import read_flow
+from ffngen.flow.files import read_flow, write_flow
 from ffngen.flow.flo import encode_flo
 from ffngen.flow.kitti import encode_flow_kitti
 from ffngen.flow.pfm import encode_flow_pfm
 from ffngen.flow.values import known
 from ffngen.images import encode_jpeg, encode_png, read_image
 
-Layout = Literal["ffn", "sintel", "kitti", "things"]
+Layout = Literal["ffn", "sintel", "kitti", "things", "spring"]
 
 _RECORD = "converted.txt"
 _MAX_FILE_BYTES = 1 << 30
@@ -52,11 +55,14 @@ class Converted:
 
 @dataclass(frozen=True)
 class _File:
-    """A file to be written, relative to the folder: a copy, or what a function makes."""
+    """A file to be written, relative to the folder: a copy, or what a function makes of the source's path.
+
+    The function gives the content as :func:`ffngen.atomic.write_atomic` takes it.
+    """
 
     target: str
     source: Path
-    encode: Callable[[Path], bytes] | None = None
+    encode: Callable[[Path], bytes | Callable[[Path], None]] | None = None
 
 
 @dataclass(frozen=True)
@@ -140,6 +146,11 @@ def _pfm(path: Path) -> bytes:
     return encode_flow_pfm(read_flow(path))
 
 
+def _flo5(path: Path) -> Callable[[Path], None]:
+    flow = read_flow(path).repeat(2, axis=0).repeat(2, axis=1)
+    return lambda temporary: write_flow(temporary, flow, known(flow))
+
+
 def _png(path: Path) -> bytes:
     return encode_png(read_image(path))
 
@@ -209,9 +220,20 @@ def _things(data: FlowDataset, metadata: SequenceMetadata, place: _Place) -> Ite
         yield _flow(flow, f"optical_flow/{folder}/into_future/left/{name}", _pfm)
 
 
+def _spring(data: FlowDataset, metadata: SequenceMetadata, place: _Place) -> Iterator[_File]:
+    layout, scene = metadata.layout, f"train/{place.sequence + 1:04d}"
+    for i, frame in enumerate(layout.facial_frames, 1):
+        image = data.root / layout.file(Output.FACIAL_IMAGE, frame)
+        yield _image(image, f"{scene}/frame_left/frame_left_{i:04d}.png")
+    for i, frame in enumerate(layout.pair_frames, 1):
+        flow = data.root / layout.file(Output.FACIAL_FLOW, frame)
+        yield _File(f"{scene}/flow_FW_left/flow_FW_left_{i:04d}.flo5", flow, _flo5)
+
+
 _LAYOUTS: dict[str, Callable[[FlowDataset, SequenceMetadata, _Place], Iterator[_File]]] = {
     "ffn": _ffn,
     "sintel": _sintel,
     "kitti": _kitti_2015,
     "things": _things,
+    "spring": _spring,
 }
