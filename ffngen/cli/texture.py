@@ -41,6 +41,7 @@ def command() -> None:
     show_default=True,
     help="Of more pictures of a person, so many are taken, evenly spaced.",
 )
+@click.option("--overwrite", is_flag=True, help="Make anew what is in OUT already.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def extract_command(
     photos: tuple[Path, ...],
@@ -52,6 +53,7 @@ def extract_command(
     head_teeth: bool,
     size: int,
     most_views: int,
+    overwrite: bool,
     as_json: bool,
 ) -> None:
     """Make the UV texture of each person in PHOTOS, files or folders, and write it to the folder OUT.
@@ -77,7 +79,9 @@ def extract_command(
     with make_progress(quiet=as_json) as bar:
         task = bar.add_task("textures", total=len(people.persons), note="")
         written = []
-        for one in write_textures(out, people, model, size=size, progress=lambda what: bar.update(task, note=what)):
+        for one in write_textures(
+            out, people, model, size=size, overwrite=overwrite, progress=lambda what: bar.update(task, note=what)
+        ):
             written.append(one)
             bar.update(task, advance=1, note="")
     if as_json:

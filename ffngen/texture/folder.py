@@ -55,11 +55,13 @@ def write_textures(
     model: HeadModel,
     *,
     size: int = 1024,
+    overwrite: bool = False,
     progress: Callable[[str], None] = lambda what: None,
 ) -> Iterator[Written]:
     """Extract and write the texture of each person, in turn.
 
     :param out: a folder, made where it is missing.
+    :param overwrite: make anew what is there, made of the same.
     :raises FfngenError: names that clash or cannot be files' names, a picture that cannot be read, a full disk.
     """
     names = [_name(person) for person in people.persons]
@@ -72,7 +74,7 @@ def write_textures(
     except OSError as error:
         raise DatasetError(f"the folder cannot be made: {error.strerror}", where=out) from error
     for person, name in zip(people.persons, names, strict=True):
-        yield _write(out, name, person, model, size, progress)
+        yield _write(out, name, person, model, size, overwrite, progress)
 
 
 def _name(person: Person) -> str:
@@ -84,7 +86,7 @@ def _name(person: Person) -> str:
 
 
 def _write(
-    out: Path, name: str, person: Person, model: HeadModel, size: int, progress: Callable[[str], None]
+    out: Path, name: str, person: Person, model: HeadModel, size: int, overwrite: bool, progress: Callable[[str], None]
 ) -> Written:
     texture, folder = out / f"{name}.png", out / name
     views = [person.load(path) for path in person.photos]
@@ -94,7 +96,12 @@ def _write(
         digest.update(np.ascontiguousarray(view.vertices, dtype=np.float32).tobytes())
     inputs = digest.hexdigest()
     before = _record(folder / _RECORD)
-    if texture.is_file() and before.get("inputs") == inputs and before.get("texture") == sha256_file(texture):
+    if (
+        not overwrite
+        and texture.is_file()
+        and before.get("inputs") == inputs
+        and before.get("texture") == sha256_file(texture)
+    ):
         return Written(person.identity, texture, len(views), float(before["seen"]), kept=True)
     extracted = extract_texture(model, views, size=size, progress=progress)
     progress("preview")

@@ -15,15 +15,16 @@ Array64 = NDArray[np.float64]
 Array32 = NDArray[np.float32]
 Rgb3 = tuple[float, float, float]
 
-#: Linear light; what eyes are painted with where no iris was seen.
+#: Linear light; what eyes and brows are painted with where none were seen.
 _BROWN: Rgb3 = (0.055, 0.028, 0.013)
+_DARK: Rgb3 = (0.022, 0.013, 0.008)
 
 #: Pores and mottling come from one seed for everybody.
 _SEED = 0
 
 
-def mean_look(melanin: float, haemoglobin: float, iris: Rgb3 = _BROWN) -> Look:
-    """A bald, beardless person without marks, of a given tone."""
+def mean_look(melanin: float, haemoglobin: float, iris: Rgb3 | None = None, hair: Rgb3 | None = None) -> Look:
+    """A beardless person without marks, of a given tone; bald where no colour of hair (linear light) is given."""
     return Look(
         melanin=melanin,
         haemoglobin=haemoglobin,
@@ -31,14 +32,14 @@ def mean_look(melanin: float, haemoglobin: float, iris: Rgb3 = _BROWN) -> Look:
         freckles=0.0,
         moles=0,
         lip_strength=0.9,
-        hair=(0.022, 0.013, 0.008),
-        hair_cover=0.0,
+        hair=_DARK if hair is None else hair,
+        hair_cover=0.0 if hair is None else 0.95,
         hairline=67.0,
         recession=3.0,
         brow_thickness=0.95,
         brow_density=0.9,
         beard=0.0,
-        iris=iris,
+        iris=_BROWN if iris is None else iris,
         redness_of_eyes=0.8,
     )
 
