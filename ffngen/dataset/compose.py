@@ -15,7 +15,7 @@ from ffngen.appearance.hdri import hdri_path
 from ffngen.appearance.lighting import sample_lighting
 from ffngen.appearance.materials import sample_eye, sample_skin
 from ffngen.appearance.skin import look_of
-from ffngen.appearance.textures import choose_texture
+from ffngen.appearance.textures import TextureFolder
 from ffngen.dataset.context import JobContext, encode_fast_png
 from ffngen.dataset.plan import SequencePlan, track_sampling
 from ffngen.dataset.source_view import source_background, tracked_camera
@@ -82,7 +82,7 @@ def compose(context: JobContext, plan: SequencePlan) -> ComposedSequence:
         background, background_source = source_background(job.source_images, parameters, job.width, job.height)
     else:
         background, background_source = _background(context, scene_seed, hdri, lighting.rotation, float(field_of_view))
-    atlas, atlas_source = _atlas(context, skin_seed, plan.identity)
+    atlas, atlas_record = _atlas(context, skin_seed, plan.identity)
     skin_rng = derive_generator(skin_seed, "material")
     appearance = {
         "lighting": lighting.to_json(),
@@ -112,7 +112,7 @@ def compose(context: JobContext, plan: SequencePlan) -> ComposedSequence:
     record = {
         "preset": job.scene if job.scene.isidentifier() else Path(job.scene).name,
         "background": background_source,
-        "texture": atlas_source,
+        **atlas_record,
         "samples": job.samples,
         "denoise": job.denoise,
         "jaw_motion": job.jaw_motion,
@@ -186,9 +186,13 @@ def _background(
     return picture, path.name
 
 
-def _atlas(context: JobContext, seed: int, identity: str) -> tuple[bytes, str]:
-    job = context.job
-    if job.textures == "generated":
-        return context.generated_atlas(seed), "generated"
-    path, texture = choose_texture(job.textures, derive_generator(seed, "texture"), identity)
-    return encode_fast_png(texture), path.name
+def _atlas(context: JobContext, seed: int, identity: str) -> tuple[bytes, dict[str, Any]]:
+    """A person's texture as a file, and what it is, for the record."""
+    if context.textures is None:
+        return context.generated_atlas(seed), {"texture": "generated"}
+    rng = derive_generator(seed, "texture")
+    if isinstance(context.textures, TextureFolder):
+        worn = context.textures.worn_by(identity, rng)
+    else:
+        worn = context.textures.worn_by(context.texture_codes.get(identity), rng)
+    return encode_fast_png(worn.texture), {"texture": worn.name, **worn.record}
