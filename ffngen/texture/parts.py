@@ -68,9 +68,14 @@ def hair_colour(lit: Sequence[LitView], skin: Patch, tone: NDArray[np.float64]) 
     :param tone: (3,) albedo of the face.
     """
     above = skin.points[:, 1] > _ABOVE_HAIRLINE
-    seen = [project(one.view, skin.faces, skin.corners, skin.barycentric) for one in lit]
-    # Hair has a body of its own, and is not lit as the scalp below it would be; where it shines, it hides its colour.
-    colours = [one.colour[above & (one.cosine > _FACING)] / np.float32(FACE_EXPOSURE) for one in seen]
+    colours = []
+    for one in lit:
+        seen = project(one.view, skin.faces, skin.corners, skin.barycentric)
+        mirrored = skin.surface.spread(one.gloss @ one.light)
+        chosen = above & (seen.cosine > _FACING)
+        # Hair has a body of its own, and is not lit as the scalp below it would be; where it shines, its colour hides.
+        body = np.maximum(seen.colour[chosen] - mirrored[chosen], np.float32(0.3) * seen.colour[chosen])
+        colours.append(body / np.float32(FACE_EXPOSURE))
     colour = _typical(colours, 0.25)
     return None if colour is None or np.abs(np.log(colour / tone)).max() < _HAIR_DIFFERS else colour
 

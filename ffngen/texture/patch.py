@@ -53,7 +53,7 @@ class Patch:
             corners=corners,
             barycentric=barycentric,
             points=layout.points(raster.position[chosen]),
-            surface=Surface(model.template, model.faces[faces], corners, barycentric),
+            surface=Surface(model.vertex_count, model.faces[faces], corners, barycentric),
         )
 
     @classmethod

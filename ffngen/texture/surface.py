@@ -23,16 +23,14 @@ _NOTHING = 1e-7
 class Surface:
     """The texels of a part of an atlas, on the mesh below them.
 
-    :param template: (V, 3), metres: lengths of edges are measured on it.
+    :param count: V.
     :param faces: (F, 3) vertex indices.
     :param corners: (N, 3) vertex indices of each texel's face.
     :param barycentric: (N, 3) float32; weights below 0, of texels beside their face, count as 0.
     """
 
-    def __init__(
-        self, template: NDArray[Any], faces: NDArray[Any], corners: NDArray[Any], barycentric: Array32
-    ) -> None:
-        self.count = len(template)
+    def __init__(self, count: int, faces: NDArray[Any], corners: NDArray[Any], barycentric: Array32) -> None:
+        self.count = count
         self._corners = corners
         inside = np.maximum(barycentric, 0)
         self._weights = inside / inside.sum(axis=1, keepdims=True)
@@ -40,11 +38,8 @@ class Surface:
             np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), axis=1), axis=0
         )
         self._edges = edges
-        length = np.linalg.norm(template[edges[:, 0]] - template[edges[:, 1]], axis=1)
-        # An edge stands for a strip as wide as it is long, so that its pull is that length over that length; short
-        # edges must pull no more than others, or slivers would be stiff.
-        pull = np.ones(len(edges)) * (length > 0)
-        ones = scipy.sparse.coo_matrix((pull, (edges[:, 0], edges[:, 1])), shape=(self.count, self.count))
+        # Every edge pulls alike: by their lengths, slivers would be stiff.
+        ones = scipy.sparse.coo_matrix((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=(count, count))
         graph = (ones + ones.T).tocsr()
         degree = np.asarray(graph.sum(axis=1)).ravel()
         self._laplacian = (scipy.sparse.diags(degree) - graph).tocsc()
