@@ -28,8 +28,8 @@ from ffngen.motion.vertices import sequence_vertices
 from ffngen.params.parameter_set import ParameterSet
 from ffngen.params.sampler import sample_parameter_set
 from ffngen.params.table import write_parameter_sets
-from ffngen.texture.patch import Patch
 from ffngen.texture.extract import extract_texture
+from ffngen.texture.patch import Patch
 from ffngen.texture.people import find_people
 from ffngen.texture.view import View, project
 
