@@ -77,7 +77,11 @@ def hair_colour(lit: Sequence[LitView], skin: Patch, tone: NDArray[np.float64]) 
         body = np.maximum(seen.colour[chosen] - mirrored[chosen], np.float32(0.3) * seen.colour[chosen])
         colours.append(body / np.float32(FACE_EXPOSURE))
     colour = _typical(colours, 0.25)
-    return None if colour is None or np.abs(np.log(colour / tone)).max() < _HAIR_DIFFERS else colour
+    if colour is None or np.abs(np.log(colour / tone)).max() < _HAIR_DIFFERS:
+        return None
+    # Hair is never greener than red, nor bluer than green: the rest is a hat, or the sky.
+    red, green, blue = colour
+    return red, min(green, red), min(blue, green, red)
 
 
 def _typical(colours: Sequence[Array32], quantile: float) -> Rgb3 | None:

@@ -4,13 +4,16 @@ python tests/bench/texture.py --make bench                # four people's textur
 cd bench
 ffngen render --params views.parquet --textures true --n-frames 2 --image-format png --out pictures
 ffngen texture extract pictures/image/facial/*/*/*/0002.png textures --params pictures --size 512
+ffngen render --params views.parquet --scene studio.yaml --textures true --n-frames 2 --image-format png --out studio
+ffngen texture extract studio/image/facial/*/*/*/0002.png studio_textures --params studio --size 512
 ffngen render --params poses.parquet --textures textures --n-frames 2 --image-format png --seed 9 --out again
 ffngen render --params poses.parquet --textures true --n-frames 2 --image-format png --seed 9 --out true_again
 cd ..
 python tests/bench/texture.py bench [--json]
 
-Each person is seen from the front and from 35 degrees to either side, each time in another light (and in 512 x 512
-pixels, which is why the textures have 512 texels), and is rendered again from the front and turned by 30 degrees, in
+Each person is seen from the front and from 35 degrees to either side, each time in another light, of another colour and
+up to a fifth too dim or too bright; and once more in a studio, exposed right. The pictures have 512 x 512 pixels, which is
+why the textures have 512 texels. Each person is rendered again from the front and turned by 30 degrees, in
 light of another seed. PSNR is that of sRGB values over all texels of the skin that a view shows; also after one gain
 per colour channel, as no picture tells a dim or coloured light from dark or coloured skin. Similarity is the
 cosine of dlib's descriptors (pip install -c constraints.txt dlib-bin face_recognition_models).
@@ -28,6 +31,7 @@ from typing import Any
 import click
 import cv2
 import numpy as np
+import yaml
 from numpy.typing import NDArray
 
 from ffngen.appearance.colour import linear_to_srgb, srgb_to_linear
@@ -39,6 +43,7 @@ from ffngen.head.load import load_head
 from ffngen.images import encode_png, read_image
 from ffngen.params.sampler import sample_parameter_set
 from ffngen.params.table import write_parameter_sets
+from ffngen.resources import resource
 
 #: Seeds of people that no constant was chosen with.
 PEOPLE = (101, 102, 103, 104)
@@ -63,15 +68,18 @@ def make(folder: Path) -> None:
                 word = f"turned{angle + 100}"
                 still = np.zeros_like(base.expression)
                 tables[table].append(replace(base, identity=name, pose=pose, expression=still, emotion=word))
+    preset = yaml.safe_load(resource("blender_scenes", "portrait.yaml").read_text(encoding="utf-8"))
+    preset["lighting"] |= {"hdris": ["studio"], "strength": 1.0}
+    (folder / "studio.yaml").write_text(yaml.safe_dump(preset), encoding="utf-8")
     for table, sets in tables.items():
         write_parameter_sets(folder / f"{table}.parquet", sets)
 
 
-def psnr(folder: Path) -> dict[str, tuple[float, float]]:
+def psnr(folder: Path, textures: str) -> dict[str, tuple[float, float]]:
     """dB per person, over the texels of the skin that a view shows: as it is, and after one gain per colour channel."""
     model = load_head("open")
     result = {}
-    for path in sorted((folder / "textures").glob("*.png")):
+    for path in sorted((folder / textures).glob("*.png")):
         texture = read_image(path)
         size = len(texture)
         seen = read_image(path.with_suffix("") / "confidence.png")[..., 0].ravel() > 0
@@ -135,12 +143,14 @@ def main(folder: Path, making: bool, as_json: bool) -> None:
     if making:
         make(folder)
         return
-    quality, cosines = psnr(folder), similarities(folder)
+    quality = {name: psnr(folder, name) for name in ("textures", "studio_textures")}
+    cosines = similarities(folder)
     if as_json:
         click.echo(json.dumps({"psnr": quality, "similarity": cosines}, indent=1))
         return
-    for name, (value, balanced) in quality.items():
-        click.echo(f"{name}  {value:5.1f} dB, {balanced:5.1f} dB after one gain per colour channel")
+    for folder_name, people in quality.items():
+        for name, (value, balanced) in people.items():
+            click.echo(f"{folder_name}/{name}  {value:5.1f} dB, {balanced:5.1f} dB after one gain per colour channel")
     for kind, values in cosines.items():
         click.echo(
             f"{kind:>9}  {np.mean(values):.3f} in the mean of {len(values)} ({min(values):.3f} to {max(values):.3f})"
