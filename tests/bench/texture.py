@@ -11,9 +11,9 @@ ffngen render --params poses.parquet --textures true --n-frames 2 --image-format
 cd ..
 python tests/bench/texture.py bench [--json]
 
-Each person is seen from the front and from 35 degrees to either side, each time in another light, of another colour and
-up to a fifth too dim or too bright; and once more in a studio, exposed right. The pictures have 512 x 512 pixels, which is
-why the textures have 512 texels. Each person is rendered again from the front and turned by 30 degrees, in
+Each person is seen from the front and from 35 degrees to either side, each time in another light, of another colour
+and up to a fifth too dim or too bright; and once more in a studio, exposed right. The pictures have 512 x 512 pixels,
+which is why the textures have 512 texels. Each person is rendered again from the front and turned by 30 degrees, in
 light of another seed. PSNR is that of sRGB values over all texels of the skin that a view shows; also after one gain
 per colour channel, as no picture tells a dim or coloured light from dark or coloured skin. Similarity is the
 cosine of dlib's descriptors (pip install -c constraints.txt dlib-bin face_recognition_models).
