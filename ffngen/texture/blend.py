@@ -60,8 +60,8 @@ def blend(surface: Surface, logs: Sequence[Array32], weights: Sequence[Array32])
     broads = []
     for log, weight in zip(logs, scaled, strict=True):
         mean, total = surface.gather(log, weight)
-        broads.append(surface.fitted(mean, total / max(float(np.median(total[total > 0], axis=0)), 1e-9)
-                                     if (total > 0).any() else total, _BAND))  # fmt: skip
+        typical = float(np.median(total[total > 0])) if (total > 0).any() else 1.0
+        broads.append(surface.fitted(mean, total / typical, _BAND))
     share = np.stack(soft) + 1e-9
     share /= share.sum(axis=0)
     broad = np.einsum("kv,kvc->vc", share, np.stack(broads))
