@@ -28,9 +28,9 @@ fmt: $(VENV)/.dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-## bench: measure speed and memory, as ratios and against the stated bounds (fit.py wants datasets of its own: see there)
+## bench: measure speed and memory, as ratios and against the stated bounds (fit.py and texture.py want datasets of their own: see there)
 bench: $(VENV)/.dev dataset/dataset.json
-	for bench in $(filter-out tests/bench/fit.py,$(wildcard tests/bench/[a-z]*.py)); do echo "== $$bench"; $(BIN)/python $$bench || exit 1; done
+	for bench in $(filter-out tests/bench/fit.py tests/bench/texture.py,$(wildcard tests/bench/[a-z]*.py)); do echo "== $$bench"; $(BIN)/python $$bench || exit 1; done
 
 dataset/dataset.json: | $(VENV)/.render
 	$(BIN)/ffngen render jobs/demo.yaml

@@ -64,12 +64,18 @@ def _decode(source: Path | io.BytesIO, path: Path) -> Rgb:
 
 def image_size(path: str | Path) -> tuple[int, int]:
     """The (width, height) that an image file's header states, in pixels; raises :class:`InputFileError`."""
+    width, height, _ = image_header(path)
+    return width, height
+
+
+def image_header(path: str | Path) -> tuple[int, int, str]:
+    """The width and the height, pixels, and Pillow's mode in an image file's header; raises :class:`InputFileError`."""
     file_size(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with Image.open(path, formats=FORMATS) as image:
-                return image.size
+                return *image.size, image.mode
     except Exception as error:  # as in read_image
         raise InputFileError(f"not an image that can be read: {error}", where=path) from error
 

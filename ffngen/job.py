@@ -142,7 +142,9 @@ class Job(BaseModel):
         "pose", description="whether the jaw's rotation moves on in head-only frames (pose, as published) or stays"
     )
     scene: str = Field("portrait", description="a preset of blender_scenes/, or the path of a .yaml or .blend")
-    textures: str = Field("generated", description="generated, or a folder of UV textures")
+    textures: str = Field(
+        "generated", description="generated, a folder of UV textures, or a linear model of FLAME's (.npz)"
+    )
     texture_size: Int = Field(1024, ge=64, le=8192, description="pixels along one side of a generated texture")
     backgrounds: str = Field("hdri", description="hdri, or a folder of photographs")
     hdris: Path | None = Field(None, description="folder of .hdr or .exr surroundings, in place of the preset's")

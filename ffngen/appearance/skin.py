@@ -54,16 +54,14 @@ def paint(model: HeadModel, look: Look, rng: np.random.Generator, size: int) -> 
     points = layout.points(raster.position)
     noise = SpatialNoise(rng)
     albedo = np.empty((len(points), 3), dtype=np.float32)
-    skin_faces = np.ones(len(model.faces), dtype=bool)
+    skin_faces = faces_of_skin(model)
     for region, eye in zip(("left_eyeball", "right_eyeball"), layout.eyes, strict=True):
         chosen = raster.on_faces(model.regions[region])
         albedo[chosen] = paint_eyeball(points[chosen], eye, look, noise)
-        skin_faces[model.regions[region]] = False
     for region, front, back in _INNER_PARTS:
         if region in model.regions:
             chosen = raster.on_faces(model.regions[region])
             albedo[chosen] = _moist(points[chosen], front, back, noise)
-            skin_faces[model.regions[region]] = False
     on_skin = skin_faces[raster.face]
     ears = model.regions.get("ears")
     on_ear = raster.on_faces(ears)[on_skin] if ears is not None else None
@@ -71,6 +69,15 @@ def paint(model: HeadModel, look: Look, rng: np.random.Generator, size: int) -> 
     albedo[on_skin] = paint_skin(points[on_skin], on_ear, layout.points(moles), layout, look, noise, rng)
     encoded = linear_to_srgb(albedo)
     return cast(NDArray[np.uint8], raster.image(encoded, encoded[on_skin].mean(axis=0).astype(np.uint8)))
+
+
+def faces_of_skin(model: HeadModel) -> NDArray[np.bool_]:
+    """(F,) bool: the faces that are neither eyeballs nor inside the head."""
+    skin = np.ones(len(model.faces), dtype=bool)
+    for region in ("left_eyeball", "right_eyeball", *(name for name, _, _ in _INNER_PARTS)):
+        if region in model.regions:
+            skin[model.regions[region]] = False
+    return skin
 
 
 def _moist(points: Array32, front: _Rgb, back: _Rgb, noise: SpatialNoise) -> Array32:

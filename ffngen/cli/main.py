@@ -21,6 +21,7 @@ _COMMANDS = {
     "verify": "Check a dataset's flow, depth, masks and files, without Blender.",
     "flow": "Print statistics of flow files, compare two, and draw them.",
     "view": "Look at a dataset in the Rerun viewer, in a window or a browser.",
+    "texture": "Make UV textures from photographs.",
     "convert": "Write a dataset in another layout, such as WebDataset shards.",
     "train": "Train a network on a dataset.",
     "eval": "Measure how well networks and classical methods estimate a dataset's flow.",

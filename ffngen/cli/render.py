@@ -72,7 +72,7 @@ _FIELDS = (
     click.option("--head-family", help="The FLAME version, where the file's name does not tell."),
     click.option("--head-teeth", is_flag=True, default=None, help="Add VHAP's and GaussianAvatars' teeth to FLAME."),
     click.option("--jaw-motion", type=click.Choice(["pose", "expression"]), help="What the jaw's rotation belongs to."),
-    click.option("--textures", help="generated, or a folder of UV textures.  [default: generated]"),
+    click.option("--textures", help="generated, a folder of UV textures, or FLAME_texture.npz.  [default: generated]"),
     click.option("--backgrounds", help="hdri, or a folder of photographs.  [default: hdri]"),
     click.option(
         "--hdris", type=click.Path(path_type=Path), help="Folder of .hdr or .exr surroundings.  [default: the scene's]"

@@ -14,7 +14,7 @@ from ffngen.appearance.background import seen_of_plane
 from ffngen.appearance.development import Development
 from ffngen.appearance.materials import sample_eye, sample_skin
 from ffngen.appearance.skin import look_of
-from ffngen.appearance.textures import choose_texture
+from ffngen.appearance.textures import TextureFolder
 from ffngen.dataset.compose_scene import compose_light, compose_view, sample_development
 from ffngen.dataset.context import JobContext, encode_fast_png
 from ffngen.dataset.plan import SequencePlan, track_sampling
@@ -89,7 +89,7 @@ def compose(context: JobContext, plan: SequencePlan) -> ComposedSequence:
     view = compose_view(context, plan, np.concatenate([facial, head]), scene_seed, motion.get("fps") or FPS)
     light = compose_light(context, scene_seed, view, parameters)
     development = sample_development(derive_generator(scene_seed, "image"), preset.image)
-    atlas, atlas_source = _atlas(context, skin_seed, plan.identity)
+    atlas, atlas_record = _atlas(context, skin_seed, plan.identity)
     skin_rng = derive_generator(skin_seed, "material")
     appearance = {
         "lighting": light.lighting,
@@ -129,7 +129,7 @@ def compose(context: JobContext, plan: SequencePlan) -> ComposedSequence:
         "shadow": preset.background.shadow,
         "camera": view.record,
         "image": development.to_json(),
-        "texture": atlas_source,
+        **atlas_record,
         "samples": job.samples,
         "denoise": job.denoise,
         "jaw_motion": job.jaw_motion,
@@ -170,9 +170,13 @@ def _motion_record(context: JobContext, plan: SequencePlan) -> dict[str, Any]:
     return {"kind": "interpolate", "profile": profile.name, "amplitude": profile.reached}
 
 
-def _atlas(context: JobContext, seed: int, identity: str) -> tuple[bytes, str]:
-    job = context.job
-    if job.textures == "generated":
-        return context.generated_atlas(seed), "generated"
-    path, texture = choose_texture(job.textures, derive_generator(seed, "texture"), identity)
-    return encode_fast_png(texture), path.name
+def _atlas(context: JobContext, seed: int, identity: str) -> tuple[bytes, dict[str, Any]]:
+    """A person's texture as a file, and what it is, for the record."""
+    if context.textures is None:
+        return context.generated_atlas(seed), {"texture": "generated"}
+    rng = derive_generator(seed, "texture")
+    if isinstance(context.textures, TextureFolder):
+        worn = context.textures.worn_by(identity, rng)
+    else:
+        worn = context.textures.worn_by(context.texture_codes.get(identity), rng)
+    return encode_fast_png(worn.texture), {"texture": worn.name, **worn.record}

@@ -14,8 +14,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ffngen.appearance.albedo import SUFFIX, AlbedoModel
 from ffngen.appearance.own_hdris import hdris_digest, own_hdris
 from ffngen.appearance.skin import generate_texture
+from ffngen.appearance.textures import TextureFolder
 from ffngen.atomic import sha256_file
 from ffngen.dataset.source_view import check_views
 from ffngen.dataset.user_images import check_images
@@ -55,6 +57,7 @@ _PATH_FIELDS = (
 class JobContext:
     """Everything that is read once for a job.
 
+    :param textures: the user's own; None where they are generated.
     :param inputs: sha256 of each part of the job that lies in files of the user's; None for the parts that do not.
     :param hdris: the surroundings to draw from: what :func:`ffngen.appearance.hdri.load_hdri` takes.
     :param template: the scene, where it was built in Blender.
@@ -64,6 +67,7 @@ class JobContext:
     model: HeadModel
     preset: ScenePreset
     source: ParameterSource
+    textures: TextureFolder | AlbedoModel | None
     inputs: Mapping[str, str | None]
     hdris: tuple[str, ...]
     template: SceneTemplate | None
@@ -97,6 +101,16 @@ class JobContext:
         neck = self.model.regions.get("neck", np.zeros(0, dtype=np.int32))
         rim: NDArray[np.int64] = np.intersect1d(unique[counts == 1], faces[neck])
         return rim
+
+    @cached_property
+    def texture_codes(self) -> Mapping[str, NDArray[np.float64]]:
+        """The texture's coefficients of each identity, where a tracker wrote them: the first set's that has any."""
+        codes: dict[str, NDArray[np.float64]] = {}
+        for index in range(len(self.source)) if self.job.params != "sample" else ():
+            one = self.source.parameters(index)
+            if one.texture is not None:
+                codes.setdefault(one.identity, one.texture)
+        return codes
 
     @cached_property
     def generated_atlas(self) -> Callable[[int], bytes]:
@@ -139,7 +153,7 @@ def open_context(job: Job, progress: Callable[[str], None] | None = None) -> Job
     :raises FfngenError: the first fault, as one line.
     """
     preset = load_preset(job.scene)
-    textures = check_images(job.textures, "textures") if job.textures != "generated" else None
+    textures = _open_textures(job.textures)
     backgrounds = check_images(job.backgrounds, "backgrounds") if job.backgrounds != "hdri" else None
     source_images = check_images(str(job.source_images), "source_images") if job.source_images is not None else None
     template = read_template(Path(job.scene)) if job.scene.endswith(TEMPLATE_SUFFIX) else None
@@ -149,24 +163,32 @@ def open_context(job: Job, progress: Callable[[str], None] | None = None) -> Job
     if job.head == OPEN:
         ensure_built(progress)
     model = load_head(job.head if job.head == OPEN else Path(job.head), family=job.head_family, teeth=job.head_teeth)
+    if isinstance(textures, AlbedoModel):
+        textures.require_layout(model)
     source = parameter_source(job, model)
     check_views(job, source)
     # One set of each emotion that is asked for: what cannot be sampled is found now.
     for index in range(min(len(source), len(job.emotions or ()))):
         source.parameters(index)
     inputs = {
-        "parameters": _digest_of_sets(source) if job.params != "sample" else None,
+        "parameters": _digest_of_sets(source, isinstance(textures, AlbedoModel)) if job.params != "sample" else None,
         "expressions": sha256_file(job.expressions) if job.expressions is not None else None,
-        "textures": textures,
+        "textures": None if textures is None else textures.digest,
         "backgrounds": backgrounds,
         "source_images": source_images,
         "hdris": hdris_digest(hdris) if job.hdris is not None else None,
         "template": None if template is None else template.sha256,
     }
-    return JobContext(job, model, preset, source, inputs, hdris, template)
+    return JobContext(job, model, preset, source, textures, inputs, hdris, template)
 
 
-def _digest_of_sets(source: ParameterSource) -> str:
+def _open_textures(textures: str) -> TextureFolder | AlbedoModel | None:
+    if textures == "generated":
+        return None
+    return AlbedoModel.open(textures) if textures.lower().endswith(SUFFIX) else TextureFolder.open(textures)
+
+
+def _digest_of_sets(source: ParameterSource, with_textures: bool) -> str:
     """sha256 of given parameter sets, in their order: a sequence is named by its place among them."""
     digest = hashlib.sha256()
     for index in range(len(source)):
@@ -175,7 +197,8 @@ def _digest_of_sets(source: ParameterSource) -> str:
             camera = None if one.camera is None else one.camera.to_json()
             digest.update(f"{one.fps}\0{camera}\0{one.image}\0".encode())
             arrays = (one.betas, one.expression, one.pose, one.translation, one.eyelids)
-            for array in (*arrays, one.static_offset, one.dynamic_offset):
+            texture = one.texture if with_textures else None
+            for array in (*arrays, one.static_offset, one.dynamic_offset, texture):
                 digest.update(b"" if array is None else array.tobytes())
     return digest.hexdigest()
 

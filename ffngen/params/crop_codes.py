@@ -113,6 +113,7 @@ def _sets_of_file(arrays: Mapping[str, NDArray[Any]], layout: CodeLayout, file: 
                 emotion=emotion_of(file, root),
                 source=text(file),
                 eyelids=eyelids,
+                texture=vectors.get("tex"),
                 camera=_camera(vectors["cam"], file) if "cam" in vectors else None,
                 track=None if numbers[t] is None else identity,
                 frame=numbers[t],

@@ -1,7 +1,8 @@
 """Parameter sets from DECA's codes.
 
 What ``DECA.encode`` returns, saved by people: shape (100), exp (50), pose (6: global rotation and jaw, axis-angle) and
-cam (3: scale, tx, ty of the crop of 224 pixels); tex, light, detail and images are not needed. DECA decodes with FLAME
+cam (3: scale, tx, ty of the crop of 224 pixels); tex (50) is the texture's, read where it is there; light, detail
+and images are not needed. DECA decodes with FLAME
 2020, with the neck and the eyes at rest (``decalib/models/FLAME.py``). The .mat files of ``demo_reconstruct.py
 --saveMat`` hold what ``DECA.decode`` returns, which is vertices and no codes.
 """
@@ -30,5 +31,8 @@ def _arrange(codes: Mapping[str, Array64]) -> tuple[Array64, Array64, Array64, A
 
 
 _LAYOUT = CodeLayout(
-    required={"shape": 100, "exp": 50, "pose": 6}, optional={"cam": 3}, arrange=_arrange, decoded="trans_verts"
+    required={"shape": 100, "exp": 50, "pose": 6},
+    optional={"cam": 3, "tex": 50},
+    arrange=_arrange,
+    decoded="trans_verts",
 )

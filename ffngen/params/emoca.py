@@ -1,8 +1,8 @@
 """Parameter sets from the folders that EMOCA writes with ``--save_codes``.
 
 One folder per image, ``<stem>00/``, or per video frame, ``%06d_%03d/``, with shape.npy (100), exp.npy (50)
-and pose.npy (6: global rotation and jaw, axis-angle); tex.npy and detail.npy are not needed. EMOCA
-decodes with FLAME 2020, with the neck and the eyes at rest.
+and pose.npy (6: global rotation and jaw, axis-angle). tex.npy (50), the coefficients of the texture, is read where it
+is there; detail.npy is not needed. EMOCA decodes with FLAME 2020, with the neck and the eyes at rest.
 """
 
 from __future__ import annotations
@@ -15,10 +15,13 @@ import numpy as np
 
 from ffngen.errors import InputFileError
 from ffngen.params.parameter_set import ParameterSet
-from ffngen.params.places import emotion_of, find_files, identity_of, text
+from ffngen.params.places import emotion_of, file_inside, find_files, identity_of, text
 from ffngen.params.vectors import read_vector
 
 CODE_SIZES = {"shape.npy": 100, "exp.npy": 50, "pose.npy": 6}
+
+_TEXTURE = "tex.npy"
+_TEXTURE_SIZE = 50
 
 #: A frame of a video: frame number, face number.
 _VIDEO_FRAME = re.compile(r"([0-9]{6})_([0-9]{3})")
@@ -32,7 +35,7 @@ def read_emoca(path: Path) -> list[ParameterSet]:
     nearest folder above whose name is one of AffectNet's class words, else ``none``.
 
     :returns: sorted by path; empty where there is no EMOCA folder.
-    :raises InputFileError: for a folder that cannot be read, lacks one of the three files, holds a
+    :raises InputFileError: for a folder that cannot be read, lacks one of the first three files, holds a
         damaged one, or holds a link that leads out of ``path``.
     """
     if not path.is_dir():
@@ -54,6 +57,8 @@ def _read_folder(folder: Path, root: Path) -> ParameterSet:
     pose = np.zeros(15)
     pose[0:3] = rotations[0:3]  # global
     pose[6:9] = rotations[3:6]  # jaw
+    # A link that leads out is left alone.
+    texture = file_inside(folder, _TEXTURE, root)
     place, face, frame = _place(folder)
     identity = identity_of(place, root)
     return ParameterSet(
@@ -66,6 +71,7 @@ def _read_folder(folder: Path, root: Path) -> ParameterSet:
         source=text(folder),
         track=None if face is None else f"{identity}/{face}",
         frame=frame,
+        texture=None if texture is None else read_vector(texture, _TEXTURE_SIZE),
     )
 
 

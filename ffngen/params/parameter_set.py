@@ -35,6 +35,8 @@ class ParameterSet:
     :param static_offset: (V, 3) float32, metres, added to the identity's neutral face, or None. Sets of one person
         share one array.
     :param dynamic_offset: (V, 3) float32, metres, added to this frame's face before it is posed, or None.
+    :param texture: (K,) float64, coefficients of a linear model of FLAME's texture, in standard deviations
+        (:mod:`ffngen.appearance.albedo`), or None where the tracker has none.
     :param camera: the camera that saw it, in the world of the posed vertices, or None where the tracker has none.
     :param track: the video that it is a frame of; sets of one track are frames of one motion. None for a photo.
     :param frame: its number in the track.
@@ -54,6 +56,7 @@ class ParameterSet:
     eyelid_turn: NDArray[np.float64] = field(default_factory=lambda: np.zeros(3))
     static_offset: NDArray[np.float32] | None = None
     dynamic_offset: NDArray[np.float32] | None = None
+    texture: NDArray[np.float64] | None = None
     camera: Camera | None = None
     track: str | None = None
     frame: int | None = None
@@ -66,6 +69,11 @@ class ParameterSet:
             if value.ndim != 1:
                 raise HeadModelError(f"{name} must be one vector, not of shape {value.shape}", where=self.source)
             self._keep(name, value)
+        if self.texture is not None:
+            texture = np.array(self.texture, dtype=np.float64)
+            if texture.ndim != 1:
+                raise HeadModelError(f"texture must be one vector, not of shape {texture.shape}", where=self.source)
+            self._keep("texture", texture)
         for name in ("static_offset", "dynamic_offset"):
             offset = getattr(self, name)
             if offset is not None:

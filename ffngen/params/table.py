@@ -5,6 +5,7 @@
 | ``family``, ``identity``, ``emotion``, ``source`` | text |
 | ``betas``, ``expression`` | lists of float64 |
 | ``pose``, ``translation``, ``eyelids`` | lists of 15, 3 and 2 float64 |
+| ``texture`` | list of float64, empty where there is none; tables of before may lack the column |
 | ``track``, ``frame``, ``fps``, ``image`` | of a video's frame and its picture; null where there is none |
 | ``camera`` | lists K (9) and T_world_cam (16), row by row, width, height; null where there is none |
 | ``static_offset``, ``dynamic_offset`` | ``FILE.npz#INDEX`` in the folder beside the table, or null |
@@ -44,7 +45,7 @@ _CAMERA = pa.struct([("K", _NUMBERS), ("T_world_cam", _NUMBERS), ("width", pa.in
 _SCHEMA = pa.schema(
     [
         *((name, pa.string()) for name in ("family", "identity", "emotion", "source")),
-        *((name, _NUMBERS) for name in ("betas", "expression", "pose", "translation", "eyelids")),
+        *((name, _NUMBERS) for name in ("betas", "expression", "pose", "translation", "eyelids", "texture")),
         ("track", pa.string()),
         ("frame", pa.int64()),
         ("fps", pa.float64()),
@@ -54,6 +55,8 @@ _SCHEMA = pa.schema(
         ("dynamic_offset", pa.string()),
     ]
 )
+#: The column that tables of before do not have.
+_NEWER = "texture"
 _BATCH = 1024
 #: More sets than anybody tracks, and what they would take; a small file may claim more.
 _MAX_ROWS = 5_000_000
@@ -94,6 +97,7 @@ def _encode(sets: Sequence[ParameterSet], references: Sequence[tuple[str | None,
             columns[name].append(getattr(one, name))
         for name in ("betas", "expression", "pose", "translation", "eyelids"):
             columns[name].append(getattr(one, name))
+        columns["texture"].append(() if one.texture is None else one.texture)
         camera = one.camera
         columns["camera"].append(
             None
@@ -126,19 +130,23 @@ def read_table(path: Path) -> list[ParameterSet]:
             return [
                 _decode(row, path, number, offsets)
                 for number, row in enumerate(
-                    row for batch in file.iter_batches(_BATCH, columns=_SCHEMA.names) for row in _rows(batch)
+                    row for batch in file.iter_batches(_BATCH, columns=_present(file)) for row in _rows(batch)
                 )
             ]
     except (pa.ArrowException, OSError, ValueError, TypeError, KeyError, OverflowError) as error:
         raise InputFileError("a damaged table of parameters", where=path, mend=_MEND) from error
 
 
+def _present(file: pq.ParquetFile) -> list[str]:
+    return [name for name in _SCHEMA.names if name in file.schema_arrow.names]
+
+
 def _check(file: pq.ParquetFile, path: Path) -> None:
     there = file.schema_arrow
-    missing = [name for name in _SCHEMA.names if name not in there.names]
+    missing = [name for name in _SCHEMA.names if name not in there.names and name != _NEWER]
     if missing:
         raise InputFileError(f"a Parquet file without the column {missing[0]}", where=path, mend=_MEND)
-    for name in _SCHEMA.names:
+    for name in _present(file):
         if there.field(name).type != _SCHEMA.field(name).type:
             raise InputFileError(f"its column {name} is of type {there.field(name).type}", where=path, mend=_MEND)
     metadata = file.metadata
@@ -178,6 +186,7 @@ def _decode(row: dict[str, Any], path: Path, number: int, offsets: _Offsets) -> 
             **{name: row[name] for name in ("betas", "expression", "pose", "family", "identity", "emotion", "source")},
             translation=row["translation"],
             eyelids=row["eyelids"],
+            texture=row[_NEWER] if len(row.get(_NEWER, ())) else None,
             static_offset=offsets.read(row["static_offset"]),
             dynamic_offset=offsets.read(row["dynamic_offset"]),
             camera=None if camera is None else _camera(camera),

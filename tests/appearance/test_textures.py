@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from ffngen.appearance.materials import sample_eye, sample_skin
-from ffngen.appearance.textures import choose_texture, load_user_texture
+from ffngen.appearance.textures import TextureFolder, load_user_texture
 from ffngen.errors import FfngenError, InputFileError
 
 
@@ -23,8 +23,9 @@ def test_choice_depends_on_the_seed_alone(tmp_path: Path) -> None:
         Image.fromarray(np.full((64, 64, 3), 60 * i, dtype=np.uint8)).save(tmp_path / f"{i}.PNG")
 
     def chosen(seed: int) -> tuple[str, int]:
-        path, texture = choose_texture(tmp_path, np.random.default_rng(seed))
-        return path.name, int(texture[0, 0, 0])
+        worn = TextureFolder.open(tmp_path).worn_by("nobody", np.random.default_rng(seed))
+        assert worn.record == {"texture_from": "seed"}
+        return worn.name, int(worn.texture[0, 0, 0])
 
     assert [chosen(s) for s in range(10)] == [chosen(s) for s in range(10)]
     assert {chosen(s) for s in range(30)} == {("0.PNG", 0), ("1.PNG", 60), ("2.PNG", 120)}
@@ -33,12 +34,46 @@ def test_choice_depends_on_the_seed_alone(tmp_path: Path) -> None:
 def test_an_identity_wears_its_own_texture(tmp_path: Path) -> None:
     for i, name in enumerate(("open-000001", "mia", "zoe")):
         Image.new("RGB", (64, 64), (10 * i, 0, 0)).save(tmp_path / f"{name}.png")
+    folder = TextureFolder.open(tmp_path)
     for seed in range(5):
         rng = np.random.default_rng(seed)
-        assert choose_texture(tmp_path, rng, "open-000001")[0].stem == "open-000001"
-        assert choose_texture(tmp_path, rng, "actors/mia")[0].stem == "mia"
-    drawn = {choose_texture(tmp_path, np.random.default_rng(seed), "nobody")[0].stem for seed in range(30)}
-    assert drawn == {"open-000001", "mia", "zoe"}
+        assert folder.worn_by("open-000001", rng).name == "open-000001.png"
+        worn = folder.worn_by("actors/mia", rng)
+        assert worn.name == "mia.png" and worn.record == {"texture_from": "name"} and worn.texture[0, 0, 0] == 10
+    drawn = {folder.worn_by("nobody", np.random.default_rng(seed)).name for seed in range(30)}
+    assert drawn == {"open-000001.png", "mia.png", "zoe.png"}
+
+
+def test_textures_may_lie_in_folders_below(tmp_path: Path) -> None:
+    places = ("00000/000001.png", "00000/000002.png", "01000/001003.png", "01000/000002.png", ".cache/x.png")
+    for i, place in enumerate(places):
+        (tmp_path / place).parent.mkdir(exist_ok=True)
+        Image.new("RGB", (64, 64), (10 * i, 0, 0)).save(tmp_path / place)
+    folder, rng = TextureFolder.open(tmp_path), np.random.default_rng(0)
+    assert [path.relative_to(tmp_path).as_posix() for path in folder.files] == sorted(places[:4])
+    assert folder.worn_by("001003", rng).name == "01000/001003.png"
+    assert folder.worn_by("01000/000002", rng).name == "01000/000002.png"
+    assert folder.worn_by("000002", rng).record == {"texture_from": "seed"}, "two are named so"
+    Image.new("RGB", (64, 64)).save(tmp_path / "top.png")
+    assert [path.name for path in TextureFolder.open(tmp_path).files] == ["top.png"], "previews below are no textures"
+
+
+def test_what_is_no_texture_is_said_before_anything_is_rendered(tmp_path: Path) -> None:
+    Image.new("RGB", (64, 64)).save(tmp_path / "a.png")
+    before = TextureFolder.open(tmp_path).digest
+    for name, image, words in (
+        ("oblong.png", Image.new("RGB", (64, 96)), "square"),
+        ("tiny.png", Image.new("RGB", (16, 16)), "too small"),
+        ("grey.png", Image.new("L", (64, 64)), "grey"),
+        ("deep.png", Image.new("I;16", (64, 64)), "grey"),
+    ):
+        image.save(tmp_path / name)
+        with pytest.raises(InputFileError, match=words) as caught:
+            TextureFolder.open(tmp_path)
+        assert name in str(caught.value)
+        (tmp_path / name).unlink()
+    Image.new("P", (64, 64)).save(tmp_path / "b.png")
+    assert TextureFolder.open(tmp_path).digest != before
 
 
 def test_malformed_textures_give_one_line_each(tmp_path: Path) -> None:
@@ -55,7 +90,7 @@ def test_malformed_textures_give_one_line_each(tmp_path: Path) -> None:
     nothing.mkdir()
     for folder in (tmp_path / "absent", nothing, tmp_path / "tiny.png"):
         with pytest.raises(FfngenError, match="textures") as caught:
-            choose_texture(folder, np.random.default_rng(0))
+            TextureFolder.open(folder)
         assert str(folder) in str(caught.value) and "\n" not in str(caught.value)
 
 

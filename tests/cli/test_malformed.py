@@ -389,6 +389,21 @@ for option in ("--textures", "--backgrounds"):
 images("--textures", "no square", lambda path: Image.new("RGB", (64, 128)).save(path), "m.png")
 
 
+images("--textures", "a grey image", lambda path: Image.new("L", (64, 64)).save(path), "m.png")
+
+
+@file("--textures: a model of no textures", "holds no model of textures")
+def _(folder: Path) -> list[str]:
+    np.savez(folder / "model.npz", betas=np.zeros(3))
+    return ["render", "--textures", str(folder / "model.npz")]
+
+
+@file("--textures: a text that is named as a model", "model.npz")
+def _(folder: Path) -> list[str]:
+    (folder / "model.npz").write_text("text")
+    return ["render", "--textures", str(folder / "model.npz")]
+
+
 @file("--backgrounds: an empty folder", "holds no image")
 def _(folder: Path) -> list[str]:
     (folder / "none").mkdir()

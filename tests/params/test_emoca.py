@@ -39,10 +39,16 @@ def test_one_folder(tmp_path: Path, row: bool) -> None:
 
 
 def test_texture_and_detail_codes_are_not_needed(tmp_path: Path) -> None:
-    write_codes(tmp_path / "face00")
+    codes = write_codes(tmp_path / "face00")
+    (tmp_path / "face00" / "detail.npy").write_bytes(b"damaged")
+    (parameters,) = read_parameter_sets(tmp_path)
+    np.testing.assert_array_equal(parameters.texture, codes["tex"])
+    for name in ("tex.npy", "detail.npy"):
+        (tmp_path / "face00" / name).unlink()
+    assert read_parameter_sets(tmp_path)[0].texture is None
     (tmp_path / "face00" / "tex.npy").write_bytes(b"damaged")
-    (tmp_path / "face00" / "detail.npy").unlink()
-    assert len(read_parameter_sets(tmp_path)) == 1
+    with pytest.raises(InputFileError, match=r"tex\.npy"):
+        read_parameter_sets(tmp_path)
 
 
 def test_many_folders_are_found_in_a_fixed_order(tmp_path: Path) -> None:

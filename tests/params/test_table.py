@@ -18,7 +18,7 @@ from ffngen.params.read import read_parameter_sets
 from ffngen.params.table import write_parameter_sets
 
 NAMES = ("family", "identity", "emotion", "source", "track", "frame", "fps", "image", "camera")
-ARRAYS = ("betas", "expression", "pose", "translation", "eyelids", "static_offset", "dynamic_offset")
+ARRAYS = ("betas", "expression", "pose", "translation", "eyelids", "static_offset", "dynamic_offset", "texture")
 
 
 def some_sets() -> list[ParameterSet]:
@@ -32,7 +32,7 @@ def some_sets() -> list[ParameterSet]:
             rng.normal(size=300), rng.normal(size=100), rng.normal(size=15), "flame2023", "mia", "happy", "a/b.npz",
             translation=rng.normal(size=3), eyelids=rng.random(2), static_offset=static,
             dynamic_offset=rng.normal(size=(7, 3)).astype(np.float32), camera=camera,
-            track="clip", frame=i, fps=29.97, image=f"{i:05d}.png",
+            texture=rng.normal(size=50), track="clip", frame=i, fps=29.97, image=f"{i:05d}.png",
         )
         for i in range(3)
     ]  # fmt: skip
@@ -102,6 +102,14 @@ def test_others_read_it_too(tmp_path: Path) -> None:
     name, index = rows[2]["dynamic_offset"].split("#")
     offsets = np.load(tmp_path / "sets.offsets" / name)["offsets"]
     np.testing.assert_array_equal(offsets[int(index)], sets[2].dynamic_offset)
+
+
+def test_tables_of_before_have_no_textures(tmp_path: Path) -> None:
+    path, sets = tmp_path / "sets.parquet", some_sets()
+    write_parameter_sets(path, sets)
+    pq.write_table(pq.read_table(path).drop_columns("texture"), path)
+    back = read_parameter_sets(path)
+    assert all(same(replace(a, texture=None), b) for a, b in zip(sets, back, strict=True))
 
 
 def changed(path: Path, **columns: list[object]) -> None:

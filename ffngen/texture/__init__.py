@@ -1,0 +1,1 @@
+"""Textures from photographs: projected onto a head, freed of shading, blended and completed."""

@@ -1,0 +1,79 @@
+"""Views with the light that their faces are in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ffngen.appearance.layout import FaceLayout
+from ffngen.appearance.uv_raster import rasterise
+from ffngen.errors import InputFileError
+from ffngen.head.model import HeadModel
+from ffngen.texture.light import gloss, transfer
+from ffngen.texture.mean_skin import mean_look, paint_mean_skin
+from ffngen.texture.patch import Patch, is_plain
+from ffngen.texture.shading import Sample, estimate_light, unlit
+from ffngen.texture.view import Projected, View, project
+
+Array64 = NDArray[np.float64]
+Array32 = NDArray[np.float32]
+
+#: Texels along a side of the atlas on which light and colours of hair and irises are estimated.
+COARSE = 256
+
+#: Texels of that atlas that must be seen for a view to say anything.
+_LEAST_SEEN = 200
+
+#: How far light is spread below the skin, as smoothness of the transfer: about an edge of the mesh. Its noise goes too.
+_SCATTERED = 0.5
+
+
+@dataclass(frozen=True)
+class LitView:
+    """A view and its light.
+
+    :param transfer: (V, BASIS), see :mod:`ffngen.texture.light`.
+    :param gloss: (V, BASIS).
+    :param light: (BASIS, 3).
+    """
+
+    view: View
+    transfer: Array64
+    gloss: Array64
+    light: Array64
+
+    def albedo(self, patch: Patch) -> tuple[Array32, Projected]:
+        """The albedo (N, 3) float32 of a patch as this view shows it, and where it shows it."""
+        seen = project(self.view, patch.faces, patch.corners, patch.barycentric)
+        irradiance, mirrored = (patch.surface.spread(part @ self.light) for part in (self.transfer, self.gloss))
+        return unlit(seen.colour, irradiance, mirrored), seen
+
+
+def light_views(model: HeadModel, layout: FaceLayout, views: Sequence[View]) -> tuple[list[LitView], Array64]:
+    """The views with their light, and the albedo (3,) of the face, linear, in the median.
+
+    :raises InputFileError: a view does not show the face.
+    """
+    patch = Patch.of_skin(model, layout, rasterise(model, COARSE))
+    # Any tone will do: only where skin is redder or darker than elsewhere counts.
+    mean_skin = paint_mean_skin(model, mean_look(0.3, 0.5), COARSE).reshape(-1, 3)[patch.texels].astype(np.float64)
+    plain = is_plain(patch, layout)
+    samples, parts = [], []
+    for view in views:
+        seen = project(view, model.faces, patch.corners, patch.barycentric)
+        weight = np.where(plain, seen.weight, 0)
+        if (weight > 0).sum() < _LEAST_SEEN:
+            what = "the head's parameters and camera put no face into the picture"
+            raise InputFileError(what, where=view.name, mend="give the picture that they were tracked in")
+        vertices = view.vertices.astype(np.float64)
+        T = transfer(vertices, model.faces, seen.normals)
+        T = patch.surface.fitted(T, np.ones(len(T)), _SCATTERED)
+        G = gloss(vertices, seen.normals, T[:, 0], view.camera.position)
+        parts.append((T, G))
+        at_texels = (patch.surface.spread(part).astype(np.float64) for part in (T, G))
+        samples.append(Sample(seen.colour.astype(np.float64), weight / weight.max(), *at_texels))
+    lights, albedo = estimate_light(samples, mean_skin, [view.camera for view in views])
+    return [LitView(view, T, G, light) for view, (T, G), light in zip(views, parts, lights, strict=True)], albedo
