@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from ffngen.diversity.measures import SequenceMeasures
 from ffngen.errors import DatasetError
+from ffngen.head.model import HeadModel
 
 _TABLE = "CREATE TABLE IF NOT EXISTS measures (key TEXT PRIMARY KEY, value TEXT NOT NULL)"
 
@@ -47,19 +48,27 @@ class MeasureCache:
         if self._store is not None:
             self._store.close()
 
-    def key(self, metadata: bytes) -> str:
-        """The key of the sequence with this ``metadata.json``, which holds the digests of all of its files."""
-        return hashlib.sha256(self._settings.encode() + b"\0" + metadata).hexdigest()
+    def key(self, metadata: bytes, model: HeadModel | None) -> str:
+        """The key of a sequence.
+
+        :param metadata: its ``metadata.json``, which holds the digests of all of its files.
+        :param model: its head model, where it is at hand; what lies beside a model is not in its digest.
+        """
+        known = None if model is None else [model.digest, model.landmarks is not None, sorted(model.regions)]
+        return hashlib.sha256(f"{self._settings}\0{json.dumps(known)}\0".encode() + metadata).hexdigest()
 
     def get(self, key: str) -> SequenceMeasures | None:
-        """What was measured, or None."""
+        """What was measured; None where nothing was, or what is kept is damaged."""
         if self._store is None:
             return None
         try:
             row = self._store.execute("SELECT value FROM measures WHERE key = ?", (key,)).fetchone()
-            return None if row is None else SequenceMeasures.model_validate_json(row[0])
-        except (sqlite3.Error, ValidationError) as error:
+        except sqlite3.Error as error:
             raise self._fault(error) from error
+        try:
+            return None if row is None else SequenceMeasures.model_validate_json(row[0])
+        except ValidationError:
+            return None
 
     def put(self, key: str, measures: SequenceMeasures) -> None:
         """Keep measures."""
@@ -72,5 +81,6 @@ class MeasureCache:
             raise self._fault(error) from error
 
     def _fault(self, error: Exception) -> DatasetError:
-        first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        return DatasetError(f"not a cache of measures: {first}", where=self._path, mend="delete it, or use --no-cache")
+        return DatasetError(
+            f"cannot be used as a cache of measures: {error}", where=self._path, mend="delete it, or use --no-cache"
+        )

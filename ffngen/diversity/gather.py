@@ -32,7 +32,7 @@ class Gathered:
     :param tracks_expressions: whether the features are a network's.
     :param lengths: (flow, scale, area) -> how far pixels move; the scale is ``1/n``, ``tracked`` or ``all``.
     :param frames: how many images were measured.
-    :param looked_at: in how many of them a face was looked for; ``found``: in how many it was found.
+    :param looked_at: in how many of them a face was looked for; ``found``: in how many of them which detector found it.
     :param landmark_errors: (68,) per face found, as :class:`~ffngen.diversity.measures.FrameMeasures` has them.
     :param skins: linear sRGB of the skin of each image.
     :param albedos: person -> linear sRGB of the skin of the texture.
@@ -51,7 +51,7 @@ class Gathered:
     lengths: dict[tuple[str, str, str], FlowLengths] = field(default_factory=dict)
     frames: int = 0
     looked_at: int = 0
-    found: int = 0
+    found: Counter[str] = field(default_factory=Counter)
     landmark_errors: list[NDArray[np.float32]] = field(default_factory=list)
     skins: list[Triple] = field(default_factory=list)
     albedos: dict[str, Triple] = field(default_factory=dict)
@@ -76,7 +76,7 @@ class Gathered:
             self.frames += 1
             if frame.found is not None:
                 self.looked_at += 1
-                self.found += frame.found
+                self.found[frame.found] += 1
             if frame.landmark_errors is not None:
                 self.landmark_errors.append(np.array(frame.landmark_errors, dtype=np.float32))
             if frame.skin is not None:

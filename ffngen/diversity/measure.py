@@ -157,7 +157,7 @@ def _measure_frame(tools: Tools, metadata: SequenceMetadata, image: Rgb, seen: _
         light = seen_light(linear, seen.cast, seen.camera.to_camera(seen.vertices), area)
     return FrameMeasures(
         frame=seen.number,
-        found=None if tools.faces is None else found is not None,
+        found=None if tools.faces is None else "no" if found is None else found.by,
         landmark_errors=errors,
         identity=None if recogniser is None or points is None else _plain(recogniser.embed(image, points)),
         expression=None
@@ -170,10 +170,16 @@ def _measure_frame(tools: Tools, metadata: SequenceMetadata, image: Rgb, seen: _
 
 
 def _find(faces: DlibFaces, image: Rgb, ours: Array64 | None) -> Face | None:
-    found = faces.find(image)
-    if ours is not None:
-        return face_at(found, ours)
-    return max(found, key=lambda face: float((face.high - face.low)[0]), default=None)
+    """Our face, where it is known, else the largest one; the slow network looks where the detector misses it."""
+    for find in (faces.find, faces.find_turned):
+        found = find(image)
+        if ours is not None:
+            face = face_at(found, ours)
+        else:
+            face = max(found, key=lambda face: float((face.high - face.low)[0]), default=None)
+        if face is not None:
+            return face
+    return None
 
 
 def _pose(metadata: SequenceMetadata, seen: _Seen) -> tuple[float, float, float] | None:

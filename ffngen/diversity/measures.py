@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
@@ -41,7 +41,7 @@ class FrameMeasures(_Values):
     """One facial frame; None for what could not be measured.
 
     :param frame: its number.
-    :param found: whether the detector finds the face.
+    :param found: which of dlib's detectors finds the face (:class:`ffngen.diversity.dlib_faces.DlibFaces`), or ``no``.
     :param landmark_errors: (68,) distances of its landmarks from ours, over the distance of the outer eye corners.
     :param identity: the face-recognition embedding.
     :param expression: the expression network's feature.
@@ -51,7 +51,7 @@ class FrameMeasures(_Values):
     """
 
     frame: int
-    found: bool | None
+    found: Literal["hog", "cnn", "no"] | None
     landmark_errors: tuple[float, ...] | None
     identity: tuple[float, ...] | None
     expression: tuple[float, ...] | None

@@ -14,6 +14,7 @@ from ffngen.dataset.read import Pair
 from ffngen.diversity.cache import MeasureCache
 from ffngen.diversity.gather import Gathered
 from ffngen.diversity.measure import Tools, measure_sequence
+from ffngen.diversity.measures import SequenceMeasures
 from ffngen.diversity.sample import choose_sequences, dataset_rows
 from ffngen.diversity.summary import summarise
 from ffngen.errors import DatasetError
@@ -80,16 +81,14 @@ def measure_dataset(
     return Stats(record, gathered)
 
 
-def _measured(store: MeasureCache, tools: Tools, root: Path, key: SequenceKey) -> Any:
+def _measured(store: MeasureCache, tools: Tools, root: Path, key: SequenceKey) -> SequenceMeasures:
     path = root / metadata_folder(key) / Record.METADATA.value
     metadata = read_sequence(root, key)
     if not metadata.layout.pair_frames:
         raise DatasetError("has no pair of images", where=path)
-    name = store.key(read_bounded(path, _MOST_BYTES))
+    name = store.key(read_bounded(path, _MOST_BYTES), tools.models(metadata))
     known = store.get(name)
     if known is not None:
-        # The model is looked for all the same, for the note that it is another one.
-        tools.models(metadata)
         return known
     measures = measure_sequence(tools, Pair(root, metadata, metadata.layout.pair_frames[0]))
     store.put(name, measures)

@@ -11,7 +11,7 @@ import numpy as np
 from ffngen.dataset.manifest import SequenceRow
 from ffngen.diversity.flow_lengths import EDGES
 from ffngen.diversity.gather import Gathered
-from ffngen.diversity.identities import similarities, spread, told_apart
+from ffngen.diversity.identities import closer_than, similarities, spread, told_apart
 from ffngen.diversity.skin_tone import CLASSES, class_of, typology_angle
 from ffngen.head.landmarks import JAW_COUNT
 
@@ -55,10 +55,7 @@ def _identity(gathered: Gathered, dlib_vectors: bool) -> dict[str, Any] | None:
         "told_apart": told_apart(same, between) if len(same) else None,
     }
     if dlib_vectors:
-        length = np.linalg.norm(firsts[:, None] - firsts[None], axis=-1) if len(firsts) <= 1000 else None
-        if length is not None:
-            far = length[np.triu_indices(len(firsts), k=1)]
-            record["between_seen_as_one"] = float((far < _DLIB_SAME_PERSON).mean())
+        record["between_seen_as_one"] = closer_than(firsts, _DLIB_SAME_PERSON)
     return record
 
 
@@ -67,8 +64,10 @@ def _detector(gathered: Gathered) -> dict[str, Any] | None:
         return None
     record: dict[str, Any] = {
         "frames": gathered.looked_at,
-        "found": gathered.found,
-        "share": gathered.found / gathered.looked_at,
+        "hog": gathered.found["hog"],
+        "cnn": gathered.found["cnn"],
+        "share_hog": gathered.found["hog"] / gathered.looked_at,
+        "share": (gathered.found["hog"] + gathered.found["cnn"]) / gathered.looked_at,
     }
     if gathered.landmark_errors:
         errors = np.stack(gathered.landmark_errors).astype(np.float64)

@@ -11,7 +11,7 @@ import pytest
 
 from ffngen.dataset.layout import ImageFormat, SequenceKey, SequenceLayout
 from ffngen.dataset.manifest import SequenceRow, read_manifest
-from ffngen.diversity.identities import similarities, spread, told_apart
+from ffngen.diversity.identities import closer_than, similarities, spread, told_apart
 from ffngen.diversity.sample import choose_frames, choose_sequences
 from ffngen.flow.files import FlowFormat
 
@@ -54,6 +54,13 @@ def test_told_apart() -> None:
     same, between = np.array([0.9, 0.5, 0.2]), np.array([0.1, 0.5, 0.6, 0.3])
     wins = [(s > b) + 0.5 * (s == b) for s in same for b in between]
     assert told_apart(same, between) == pytest.approx(np.mean(wins))
+
+
+def test_how_many_are_closer_than_a_bound() -> None:
+    vectors = np.random.default_rng(2).normal(size=(20, 3))
+    near = [np.linalg.norm(a - b) < 1.5 for a, b in combinations(vectors, 2)]
+    assert 0 < sum(near) < len(near)
+    assert closer_than(vectors, 1.5) == pytest.approx(np.mean(near))
 
 
 def rows(template: SequenceRow, people: dict[str, int]) -> list[SequenceRow]:
