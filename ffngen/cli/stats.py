@@ -43,7 +43,13 @@ from ffngen.cli.progress import make_progress
 @click.option(
     "--out", type=click.Path(path_type=Path), metavar="HTML", help="Write everything as one page, with plots."
 )
-@click.option("--no-cache", is_flag=True, help="Neither use nor keep what was measured of a sequence.")
+@click.option(
+    "--cache",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Where what was measured is kept.  [default: stats.sqlite in the user's cache folder]",
+)
+@click.option("--no-cache", is_flag=True, help="Measure everything again, and keep nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the record, with histograms, as JSON.")
 def command(
     dataset: Path,
@@ -55,6 +61,7 @@ def command(
     identity_network: Path | None,
     expression_network: Path | None,
     out: Path | None,
+    cache: Path | None,
     no_cache: bool,
     as_json: bool,
 ) -> None:
@@ -70,8 +77,8 @@ def command(
     ffngen stats dataset --identity-network w600k_r50.onnx --expression-network enet_b0_8.onnx --json
 
     An identity network takes 112x112 RGB aligned as for ArcFace, (value - 127.5) / 127.5; an expression network
-    224x224 RGB with ImageNet's mean and deviation. What was measured of a sequence is kept in the cache folder, so
-    a run that was stopped goes on where it was, and one with a larger --limit adds to it.
+    224x224 RGB with ImageNet's mean and deviation. What was measured of a sequence is kept, so a run that was stopped
+    goes on where it was, and one with a larger --limit adds to it.
     """
     from ffngen.dataset.regions import ModelFinder
     from ffngen.diversity.dlib_faces import DlibFaces
@@ -108,7 +115,7 @@ def command(
             tools,
             split=split,
             limit=limit,
-            cache=None if no_cache else cache_folder() / "stats.sqlite",
+            cache=None if no_cache else cache or cache_folder() / "stats.sqlite",
             notes=notes,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )

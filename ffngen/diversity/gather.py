@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from ffngen.diversity.flow_lengths import FlowLengths
 from ffngen.diversity.measure import FLOWS
 from ffngen.diversity.measures import SequenceMeasures, Triple
-from ffngen.errors import DatasetError
 
 #: Stands for all motion scales.
 ALL = "all"
@@ -23,13 +22,13 @@ TRACKED = "tracked"
 class Gathered:
     """What was measured of all sequences so far.
 
+    :param by_network: expression features are a network's, of the last frame that has one; else the parameters.
     :param sequences: how many.
     :param vectors: a face-recognition embedding per sequence that has one, of its first frame that has one.
     :param people: whose each is.
-    :param people_tones: the ITA's colour (linear sRGB) of each one's skin: its texture's, or as rendered, or None.
-    :param features: an expression feature per sequence that has one, of its last frame, or its parameters.
+    :param people_tones: the colour (linear sRGB) of each one's skin: its texture's, or as rendered, or None.
+    :param features: an expression feature per sequence that has one.
     :param emotions: the label of each.
-    :param tracks_expressions: whether the features are a network's.
     :param lengths: (flow, scale, area) -> how far pixels move; the scale is ``1/n``, ``tracked`` or ``all``.
     :param frames: how many images were measured.
     :param looked_at: in how many of them a face was looked for; ``found``: in how many of them which detector found it.
@@ -41,13 +40,13 @@ class Gathered:
     :param hdris: surroundings -> sequences.
     """
 
+    by_network: bool = False
     sequences: int = 0
     vectors: list[NDArray[np.float32]] = field(default_factory=list)
     people: list[str] = field(default_factory=list)
     people_tones: list[Triple | None] = field(default_factory=list)
     features: list[NDArray[np.float32]] = field(default_factory=list)
     emotions: list[str] = field(default_factory=list)
-    tracks_expressions: bool = False
     lengths: dict[tuple[str, str, str], FlowLengths] = field(default_factory=dict)
     frames: int = 0
     looked_at: int = 0
@@ -60,7 +59,7 @@ class Gathered:
     hdris: Counter[str] = field(default_factory=Counter)
 
     def add(self, measures: SequenceMeasures) -> None:
-        """Add a sequence; raises :class:`DatasetError` where its embedding has another length than those before."""
+        """Add a sequence."""
         self.sequences += 1
         scale = f"1/{measures.n_frames}" if measures.n_frames else TRACKED
         for flow in FLOWS:
@@ -89,20 +88,12 @@ class Gathered:
 
     def _add_features(self, measures: SequenceMeasures) -> None:
         embedded = next((frame for frame in measures.frames if frame.identity is not None), None)
-        if embedded is not None and embedded.identity is not None:
-            _append(self.vectors, embedded.identity, measures.sequence)
+        if embedded is not None:
+            self.vectors.append(np.array(embedded.identity, dtype=np.float32))
             self.people.append(measures.identity)
             self.people_tones.append(measures.albedo or embedded.skin)
         seen = [frame.expression for frame in measures.frames if frame.expression is not None]
-        self.tracks_expressions |= bool(seen)
-        feature = seen[-1] if seen else None if self.tracks_expressions else measures.parameters
+        feature = seen[-1] if seen else None if self.by_network else measures.parameters
         if feature is not None:
-            _append(self.features, feature, measures.sequence)
+            self.features.append(np.array(feature, dtype=np.float32))
             self.emotions.append(measures.emotion)
-
-
-def _append(vectors: list[NDArray[np.float32]], values: tuple[float, ...], where: str) -> None:
-    vector = np.array(values, dtype=np.float32)
-    if vectors and vectors[0].shape != vector.shape:
-        raise DatasetError(f"has a vector of {len(vector)} numbers, others of {len(vectors[0])}", where=where)
-    vectors.append(vector)

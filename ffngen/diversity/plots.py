@@ -64,10 +64,10 @@ def draw_pictures(record: dict[str, Any], gathered: Gathered) -> list[Picture]:
             Picture("identity", _draw(1, lambda axes: _identity_map(axes[0], gathered, chosen, points), 6), caption)
         )
     features = spread_evenly(len(gathered.features), _MOST_POINTS)
-    places = None if not features else embed_2d(np.stack([gathered.features[i] for i in features]))
+    places = None if not features else embed_2d(_padded([gathered.features[i] for i in features]))
     if places is not None:
         labels = np.array([gathered.emotions[i] for i in features])
-        what = "an expression network's features" if gathered.tracks_expressions else "the expression parameters"
+        what = "an expression network's features" if gathered.by_network else "the expression parameters"
         caption = f"t-SNE of {what}, one point per sequence, by emotion; compare the paper's Figure 5."
         pictures.append(
             Picture("expressions", _draw(1, lambda axes: _expression_map(axes[0], labels, places), 6), caption)
@@ -154,6 +154,12 @@ def embed_2d(vectors: NDArray[Any], *, cosine: bool = False) -> NDArray[np.float
     placed: NDArray[np.float64] = TSNE(perplexity=perplexity, init="pca", random_state=0).fit_transform(different)
     spread: NDArray[np.float64] = placed[which.ravel()]
     return spread
+
+
+def _padded(vectors: list[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """Vectors as (N, D); parameters that a set does not have are 0."""
+    longest = max(len(vector) for vector in vectors)
+    return np.stack([np.pad(vector, (0, longest - len(vector))) for vector in vectors])
 
 
 def _landmarks(axis: Any, record: dict[str, Any]) -> None:

@@ -55,7 +55,7 @@ def measure_dataset(
     require_dataset(root)
     rows = dataset_rows(root, split)
     chosen = choose_sequences(rows, limit)
-    gathered = Gathered()
+    gathered = Gathered(by_network=tools.expression is not None)
     digest = sorted({row.model_digest for row in rows})
     with MeasureCache(cache, _settings(tools)) as store:
         for number, key in enumerate(chosen, start=1):

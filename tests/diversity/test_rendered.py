@@ -9,10 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from onnx_file import block_means
 from scipy.spatial.transform import Rotation
 
 from ffngen.appearance.skin import look_of
+from ffngen.cli import main
 from ffngen.dataset.read import FlowDataset, Pair
 from ffngen.dataset.regions import ModelFinder
 from ffngen.diversity.dlib_faces import DlibFaces, Face, face_at
@@ -155,3 +157,30 @@ def test_landmarks_of_a_larger_picture_are_the_same(rendered: Path, faces: DlibF
     assert turned.by == "cnn" and np.linalg.norm(turned.points - face.points, axis=1).mean() < 3
     assert np.linalg.norm((larger.points + 0.5) / 8 - 0.5 - face.points, axis=1).mean() < 1.2
     assert np.isfinite(faces.embed(image, face.points)).all()
+
+
+def test_the_whole_command(rendered: Path, tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    cached = ["--cache", str(tmp_path / "stats.sqlite")]
+    done = CliRunner().invoke(main, ["stats", str(rendered), "--out", str(page), *cached])
+    assert done.exit_code == 0, done.output
+    for words in (
+        "ID Std.",
+        "face found by the HOG detector",
+        "very light",
+        "yaw",
+        "from_right",
+        "facial, 1/3",
+        "lips",
+    ):
+        assert words in done.output
+    assert "note:" not in done.output
+    # Four sequences are too few for maps; the others are similarities, landmarks, skin, pose, light, and flow twice.
+    assert page.read_text().count("data:image/png;base64,") == 7
+    record = json.loads(CliRunner().invoke(main, ["stats", str(rendered), "--json", *cached]).stdout)
+    assert record["notes"] == []
+    identity = record["identity"]
+    assert (identity["people"], identity["size"], identity["same_pairs"]) == (2, 128, 2)
+    assert identity["same"] > identity["between"] and identity["told_apart"] == 1
+    assert sum(record["skin_tone"]["albedo"]["classes"].values()) == 2
+    assert sum(record["light"]["surroundings"].values()) == 4

@@ -6,7 +6,6 @@ import json
 import re
 import shutil
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -19,15 +18,15 @@ from ffngen.dataset.layout import SequenceKey
 from ffngen.dataset.read import FlowDataset
 from ffngen.diversity import stats as stats_module
 from ffngen.diversity.dlib_faces import DlibFaces
+from ffngen.diversity.gather import Gathered
+from ffngen.diversity.measures import FrameMeasures, SequenceMeasures
 from ffngen.diversity.plots import embed_2d
 from ffngen.extras import require
 
 
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A cache of measures of the test's own, beside the head that is built already."""
-    monkeypatch.setattr("ffngen.resources.cache_folder", lambda: tmp_path / "cache")
-    yield tmp_path / "cache" / "stats.sqlite"
+@pytest.fixture
+def cache(tmp_path: Path) -> Path:
+    return tmp_path / "cache" / "stats.sqlite"
 
 
 class Quick(DlibFaces):
@@ -53,12 +52,13 @@ def one_dlib(faces: DlibFaces, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ffngen.diversity.dlib_faces.DlibFaces", shared)
 
 
-def stats(*arguments: object) -> Result:
-    return CliRunner().invoke(main, ["stats", *map(str, arguments)])
+def stats(*arguments: object, cache: Path | None = None) -> Result:
+    keep = ["--no-cache"] if cache is None else ["--cache", str(cache)]
+    return CliRunner().invoke(main, ["stats", *map(str, arguments), *keep])
 
 
-def record_of(*arguments: object) -> dict:
-    done = stats(*arguments, "--json")
+def record_of(*arguments: object, cache: Path | None = None) -> dict:
+    done = stats(*arguments, "--json", cache=cache)
     assert done.exit_code == 0, done.output
     return json.loads(done.stdout)
 
@@ -101,7 +101,7 @@ def test_split_and_limit(made_dataset: Path) -> None:
 
 
 def test_a_second_run_measures_nothing_again(made_dataset: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = record_of(made_dataset, "--limit", 4)
+    first = record_of(made_dataset, "--limit", 4, cache=cache)
     assert cache.is_file()
     measured = []
     real = stats_module.measure_sequence
@@ -111,29 +111,29 @@ def test_a_second_run_measures_nothing_again(made_dataset: Path, cache: Path, mo
         return real(tools, pair)
 
     monkeypatch.setattr(stats_module, "measure_sequence", counted)
-    assert record_of(made_dataset, "--limit", 4) == first
+    assert record_of(made_dataset, "--limit", 4, cache=cache) == first
     assert not measured
     # What is wanted beside it is added; another way of measuring is another measure.
-    assert record_of(made_dataset, "--limit", 9)["measured"]["sequences"] == 9
+    assert record_of(made_dataset, "--limit", 9, cache=cache)["measured"]["sequences"] == 9
     assert len(measured) < 9
     count = len(measured)
-    record_of(made_dataset, "--limit", 4, "--frames", 1)
+    record_of(made_dataset, "--limit", 4, "--frames", 1, cache=cache)
     assert len(measured) == count + 4
-    record_of(made_dataset, "--limit", 4, "--no-cache")
+    record_of(made_dataset, "--limit", 4)
     assert len(measured) == count + 8
 
 
 def test_a_damaged_row_is_measured_again(made_dataset: Path, cache: Path) -> None:
-    first = record_of(made_dataset, "--limit", 3)
+    first = record_of(made_dataset, "--limit", 3, cache=cache)
     with sqlite3.connect(cache) as store:
         store.execute("UPDATE measures SET value = substr(value, 1, 100)")
-    assert record_of(made_dataset, "--limit", 3) == first
+    assert record_of(made_dataset, "--limit", 3, cache=cache) == first
 
 
 def test_a_damaged_cache_is_one_line(made_dataset: Path, cache: Path) -> None:
     cache.parent.mkdir()
     cache.write_bytes(b"no database " * 100)
-    done = stats(made_dataset)
+    done = stats(made_dataset, cache=cache)
     assert done.exit_code == 2
     assert "stats.sqlite: cannot be used as a cache of measures" in done.output and "--no-cache" in done.output
 
@@ -203,8 +203,32 @@ def test_an_empty_split_and_damaged_files(tmp_path: Path) -> None:
     done = stats(root)
     assert done.exit_code == 2 and "0001.flo" in done.output
     shutil.rmtree(root / "image")
-    done = stats(root, "--no-cache")
+    done = stats(root)
     assert done.exit_code == 2 and "Traceback" not in done.output
+
+
+def test_expression_features_are_of_one_kind() -> None:
+    """A network's where there is one, also when it saw no face first; else the parameters, however many."""
+    face = {"landmark_errors": None, "identity": None, "skin": None, "pose": None, "light": None, "found": "no"}
+    seen = FrameMeasures(frame=1, expression=(1.0, 2.0), **face)
+    missed = FrameMeasures(frame=2, expression=None, **face)
+    flow = {"facial": {}, "head": {}, "expression": {}}
+
+    def sequence(*frames: FrameMeasures) -> SequenceMeasures:
+        return SequenceMeasures(
+            sequence="s", emotion="sad", identity="p", n_frames=2, parameters=(0.0,) * (3 + len(frames)), hdri=None,
+            albedo=None, flow=flow, frames=frames,
+        )  # fmt: skip
+
+    gathered = Gathered(by_network=True)
+    gathered.add(sequence(missed))
+    gathered.add(sequence(seen, missed))
+    assert [vector.tolist() for vector in gathered.features] == [[1, 2]]
+    assert (gathered.looked_at, dict(gathered.found)) == (3, {"no": 3})
+    by_parameters = Gathered()
+    by_parameters.add(sequence(missed))
+    by_parameters.add(sequence(missed, missed))
+    assert [len(vector) for vector in by_parameters.features] == [4, 5]
 
 
 def test_a_map_of_vectors_keeps_groups_together() -> None:
