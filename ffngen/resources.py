@@ -5,6 +5,7 @@ In a source checkout they are top-level folders; an installed wheel has them ins
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import ffngen
@@ -18,3 +19,9 @@ def resource(*parts: str) -> Path:
         if path.exists():
             return path
     raise FileNotFoundError(f"ffngen was installed without {'/'.join(parts)}")
+
+
+def cache_folder() -> Path:
+    """Where files are kept that can be made again: below ``$XDG_CACHE_HOME`` or ``~/.cache``."""
+    root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(root) / "ffngen"

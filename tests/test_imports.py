@@ -39,7 +39,7 @@ def test_help() -> None:
     assert not names & {"torch", "bpy", "trimesh", "embreex", "pyarrow", "numpy", "anny", "cv2"}
 
 
-@pytest.mark.parametrize("command", ["render", "verify", "head", "train", "eval", "predict"])
+@pytest.mark.parametrize("command", ["render", "verify", "head", "train", "eval", "predict", "stats"])
 def test_help_of_commands(command: str) -> None:
     assert not imported(CLI, command, "--help") & {"torch", "bpy", "anny", "embreex"}
 

@@ -70,7 +70,7 @@ def command(
     from ffngen.evaluation.areas import AreaFinder
     from ffngen.evaluation.evaluate import evaluate, open_pairs
     from ffngen.evaluation.report import make_report, prepare_folder, write_report
-    from ffngen.evaluation.tables import join
+    from ffngen.tables import join
 
     names = (*models, *checkpoints)
     if not names:

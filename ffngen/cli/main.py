@@ -24,6 +24,7 @@ _COMMANDS = {
     "texture": "Make UV textures from photographs.",
     "convert": "Write a dataset in another layout, such as WebDataset shards.",
     "train": "Train a network on a dataset.",
+    "stats": "Measure how diverse a dataset is: people, expressions, motion, skin, pose, light.",
     "eval": "Measure how well networks and classical methods estimate a dataset's flow.",
     "predict": "Estimate the flow of images or a video.",
 }

@@ -192,3 +192,8 @@ class FlowDataset:
         """The pairs of one sequence."""
         metadata = self._metadata(key)
         return [Pair(self.root, metadata, frame) for frame in metadata.layout.pair_frames]
+
+
+def spread_evenly(count: int, limit: int) -> list[int]:
+    """At most ``limit`` of the indices 0 to ``count - 1``, the first and the last among them."""
+    return list(range(count)) if count <= limit else [int(i) for i in np.linspace(0, count - 1, limit).round()]

@@ -7,17 +7,11 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from ffngen.dataset.metadata import SequenceMetadata
 from ffngen.dataset.raycast import CastFrame, cast_frame
 from ffngen.dataset.read import Pair
-from ffngen.errors import FfngenError
-from ffngen.head.load import OPEN, load_head
-from ffngen.head.model import HeadModel
+from ffngen.dataset.regions import ModelFinder, regions_of
 
 Bools = NDArray[np.bool_]
-
-#: The regions that are told apart, where the head model has them.
-REGIONS = ("lips", "eyes", "brows", "cheeks", "forehead", "nose")
 
 VISIBLE, OCCLUDED = "visible", "occluded"
 
@@ -30,13 +24,14 @@ class AreaFinder:
     """
 
     def __init__(self, head: str | None = None, family: str | None = None) -> None:
-        self._which = OPEN if head is None else head
-        self._asked_for = head is not None
-        self._family = family
-        self._models: dict[str, HeadModel | None] = {}
+        self._models = ModelFinder(head, family)
         self._cast: tuple[tuple[object, ...], CastFrame] | None = None
-        #: Why regions are not told, where they are not.
-        self.left_out: str | None = None
+
+    @property
+    def left_out(self) -> str | None:
+        """Why regions are not told, where they are not."""
+        why = self._models.left_out
+        return None if why is None else f"regions are left out: {why}"
 
     def areas(self, pair: Pair) -> Mapping[str, Mapping[str, Bools]]:
         """For ``facial``, ``head`` and ``expression`` flow, name -> (H, W) bool; regions have their names."""
@@ -48,7 +43,8 @@ class AreaFinder:
         facial = cast_frame(vertices.facial[index + 1], vertices.faces, later)
         head = cast_frame(vertices.head[index], vertices.faces, later)
         self._cast = ((*identity, pair.frame + 1), facial)
-        regions = self._regions(pair.metadata, first)
+        model = self._models(pair.metadata)
+        regions = {} if model is None else regions_of(model, first)
         seen = {
             "facial": first.visible_in(facial, vertices.facial[index + 1]),
             "head": first.visible_in(head, vertices.head[index]),
@@ -61,38 +57,3 @@ class AreaFinder:
         if self._cast is not None and self._cast[0] == key:
             return self._cast[1]
         return cast_frame(*arguments)  # type: ignore[arg-type]
-
-    def _regions(self, metadata: SequenceMetadata, frame: CastFrame) -> dict[str, Bools]:
-        digest = metadata.model.digest
-        if digest not in self._models:
-            self._models[digest] = self._load(metadata)
-        model = self._models[digest]
-        if model is None:
-            return {}
-        found = {}
-        for name in REGIONS:
-            if name in model.regions:
-                faces = np.zeros(len(model.faces) + 1, dtype=bool)
-                faces[model.regions[name]] = True
-                found[name] = faces[frame.triangle]
-        return found
-
-    def _load(self, metadata: SequenceMetadata) -> HeadModel | None:
-        """The dataset's head model; None, with the reason noted, where it is not the one at hand.
-
-        :raises FfngenError: it was named, and is another one.
-        """
-        try:
-            model = load_head(self._which, family=self._family)
-        except FfngenError as error:
-            if self._asked_for:
-                raise
-            self.left_out = f"regions are left out: {error}"
-            return None
-        if model.digest != metadata.model.digest:
-            what = f"the dataset was rendered with another head model ({metadata.model.family})"
-            if self._asked_for:
-                raise FfngenError(what, where=model.path, mend="name that one with --head")
-            self.left_out = f"regions are left out: {what}; name it with --head"
-            return None
-        return model

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from ffngen.dataset.read import FlowDataset, Pair
+from ffngen.dataset.read import FlowDataset, Pair, spread_evenly
 from ffngen.errors import DatasetError, FfngenError
 from ffngen.estimators.estimator import Estimate, Estimator
 from ffngen.evaluation.areas import AreaFinder
@@ -80,11 +80,6 @@ def open_pairs(dataset: FlowDataset, split: str, limit: int | None) -> list[Pair
             f"has no sequence in the split {split}; it has {there}", where=dataset.root, mend="use --split"
         )
     return pairs if limit is None else [pairs[i] for i in spread_evenly(len(pairs), limit)]
-
-
-def spread_evenly(count: int, limit: int) -> list[int]:
-    """At most ``limit`` of the indices 0 to ``count - 1``, the first and the last among them."""
-    return list(range(count)) if count <= limit else [int(i) for i in np.linspace(0, count - 1, limit).round()]
 
 
 def evaluate(

@@ -21,8 +21,9 @@ from ffngen.estimators.estimator import Estimator
 from ffngen.evaluation.evaluate import Evaluation
 from ffngen.evaluation.pictures import draw_pair
 from ffngen.evaluation.summary import summarise
-from ffngen.evaluation.tables import Table, join, tables
+from ffngen.evaluation.tables import tables
 from ffngen.images import encode_png
+from ffngen.tables import Table, join
 
 
 @dataclass(frozen=True)

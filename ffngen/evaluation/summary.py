@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ffngen.evaluation.areas import OCCLUDED, REGIONS, VISIBLE
+from ffngen.dataset.regions import REGIONS
+from ffngen.evaluation.areas import OCCLUDED, VISIBLE
 from ffngen.evaluation.evaluate import FLOWS, HEAD, Evaluation, Record
 from ffngen.metrics.flow_errors import ERROR_NAMES
 

@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ffngen.dataset.read import spread_evenly
 from ffngen.errors import FfngenError, JobError
-from ffngen.evaluation.evaluate import spread_evenly
 from ffngen.models import DecFlow, FlowNetwork, build, freeze_for_stage, load_network, save, start_from
 from ffngen.training import provenance
 from ffngen.training.batches import Batch, BatchStream

@@ -21,9 +21,10 @@ from ffngen.evaluation.areas import AreaFinder
 from ffngen.evaluation.evaluate import HEAD, evaluate, open_pairs
 from ffngen.evaluation.pictures import draw_pair
 from ffngen.evaluation.summary import summarise
-from ffngen.evaluation.tables import Table, tables
+from ffngen.evaluation.tables import tables
 from ffngen.flow.color import error_map
 from ffngen.models import build, save
+from ffngen.tables import Table
 
 
 @dataclass

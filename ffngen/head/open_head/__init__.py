@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ffngen.errors import HeadModelError, OutOfSpaceError
+from ffngen.resources import cache_folder
 
 #: Changes whenever the recipe gives other arrays.
 VERSION = "1"
@@ -46,9 +47,8 @@ class BuildReport:
 
 
 def cache_path() -> Path:
-    """Where :func:`ensure_built` keeps the head: below ``$XDG_CACHE_HOME`` or ``~/.cache``."""
-    root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(root) / "ffngen" / f"open_head-{VERSION}.npz"
+    """Where :func:`ensure_built` keeps the head."""
+    return cache_folder() / f"open_head-{VERSION}.npz"
 
 
 def ensure_built(progress: Progress | None = None) -> Path:
