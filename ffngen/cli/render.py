@@ -73,6 +73,9 @@ _FIELDS = (
     click.option("--head-teeth", is_flag=True, default=None, help="Add VHAP's and GaussianAvatars' teeth to FLAME."),
     click.option("--jaw-motion", type=click.Choice(["pose", "expression"]), help="What the jaw's rotation belongs to."),
     click.option("--textures", help="generated, or a folder of UV textures.  [default: generated]"),
+    click.option(
+        "--props", callback=_several(str), metavar="KIND[,...]", help="lashes, brows, hair, glasses, collar; none.  [default: all]"
+    ),
     click.option("--backgrounds", help="hdri, or a folder of photographs.  [default: hdri]"),
     click.option("--scene", help="A preset of blender_scenes, or the path of one.  [default: portrait]"),
     click.option("--resolution", metavar="WxH", help="Image size in pixels.  [default: 512x512]"),

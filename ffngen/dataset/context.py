@@ -23,6 +23,8 @@ from ffngen.head.model import HeadModel
 from ffngen.head.open_head import ensure_built
 from ffngen.job import Job
 from ffngen.params.source import ParameterSource, parameter_source
+from ffngen.props.dressing import missing_for
+from ffngen.props.prop import KINDS
 from ffngen.render.request import MATERIALS
 from ffngen.scene.preset import ScenePreset, load_preset
 
@@ -68,6 +70,15 @@ class JobContext:
             if region in self.model.regions:
                 materials[self.model.regions[region]] = MATERIALS.index(material)
         return materials
+
+    @cached_property
+    def props(self) -> tuple[str, ...]:
+        """The kinds of props that identities may have: what the job says, or all that the model has places for."""
+        if self.job.props is not None:
+            return self.job.props
+        if self.job.textures != "generated":
+            return ()
+        return tuple(kind for kind in KINDS if missing_for(kind, self.model) is None)
 
     @cached_property
     def framed_vertices(self) -> NDArray[np.int64]:

@@ -48,7 +48,7 @@ class AreaFinder:
         facial = cast_frame(vertices.facial[index + 1], vertices.faces, camera)
         head = cast_frame(vertices.head[index], vertices.faces, camera)
         self._cast = ((*identity, pair.frame + 1), facial)
-        regions = self._regions(pair.metadata, first)
+        regions = self._regions(pair.metadata, first, len(vertices.faces))
         seen = {
             "facial": first.visible_in(facial, vertices.facial[index + 1]),
             "head": first.visible_in(head, vertices.head[index]),
@@ -62,7 +62,7 @@ class AreaFinder:
             return self._cast[1]
         return cast_frame(*arguments)  # type: ignore[arg-type]
 
-    def _regions(self, metadata: SequenceMetadata, frame: CastFrame) -> dict[str, Bools]:
+    def _regions(self, metadata: SequenceMetadata, frame: CastFrame, face_count: int) -> dict[str, Bools]:
         digest = metadata.model.digest
         if digest not in self._models:
             self._models[digest] = self._load(metadata)
@@ -72,7 +72,8 @@ class AreaFinder:
         found = {}
         for name in REGIONS:
             if name in model.regions:
-                faces = np.zeros(len(model.faces) + 1, dtype=bool)
+                # Props come after the model's faces, and the last one (-1) stands for no face.
+                faces = np.zeros(face_count + 1, dtype=bool)
                 faces[model.regions[name]] = True
                 found[name] = faces[frame.triangle]
         return found
