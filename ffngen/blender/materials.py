@@ -105,6 +105,7 @@ def _tinted(name: str) -> Any:
 def make_materials() -> dict[str, Any]:
     """The materials of :data:`ffngen.render.request.MATERIALS`, by name."""
     made = {name: _principled(name) if name in _TEXTURED else _tinted(name) for name in MATERIALS}
+    _add_relief(made["skin"])
     for name, roughness, coat in (("mouth", 0.35, 0.3), ("teeth", 0.2, 0.4)):
         inputs = made[name].node_tree.nodes["principled"].inputs
         inputs["Roughness"].default_value = roughness
@@ -113,12 +114,25 @@ def make_materials() -> dict[str, Any]:
     return made
 
 
+def _add_relief(material: Any) -> None:
+    """Bumps from the atlas's fourth channel."""
+    tree = material.node_tree
+    bump = tree.nodes.new("ShaderNodeBump")
+    bump.name = "relief"
+    tree.links.new(tree.nodes[ATLAS_NODE].outputs["Alpha"], bump.inputs["Height"])
+    tree.links.new(bump.outputs["Normal"], tree.nodes["principled"].inputs["Normal"])
+
+
 def update_materials(materials: dict[str, Any], appearance: dict[str, Any], atlas: Path) -> None:
     """Give the materials this sequence's atlas, skin and eyes."""
     image = _replace_image("atlas", atlas)
+    # The fourth channel is the skin's relief; a texture without one is smooth.
+    image.alpha_mode = "CHANNEL_PACKED"
     for name in _TEXTURED:
         materials[name].node_tree.nodes[ATLAS_NODE].image = image
-    skin = materials["skin"].node_tree.nodes["principled"]
+    nodes = materials["skin"].node_tree.nodes
+    nodes["relief"].inputs["Distance"].default_value = appearance["relief"]
+    skin = nodes["principled"]
     skin.subsurface_method = "BURLEY"
     _set(skin, appearance["skin"])
     _set(materials["eye"].node_tree.nodes["principled"], appearance["eye"])

@@ -15,6 +15,7 @@ from ffngen.appearance.hdri import hdri_path
 from ffngen.appearance.lighting import sample_lighting
 from ffngen.appearance.look import Look
 from ffngen.appearance.materials import sample_eye, sample_skin
+from ffngen.appearance.relief import RELIEF_RANGE
 from ffngen.appearance.skin import look_of
 from ffngen.appearance.textures import choose_texture
 from ffngen.dataset.context import JobContext, encode_fast_png
@@ -96,6 +97,7 @@ def compose(context: JobContext, plan: SequencePlan) -> ComposedSequence:
         "lighting": lighting.to_json(),
         "skin": sample_skin(skin_rng).to_json(),
         "eye": sample_eye(skin_rng).to_json(),
+        "relief": RELIEF_RANGE,
     }
     count = len(facial) + len(head)
     request = SequenceRequest(

@@ -173,7 +173,8 @@ def _digest_of_sets(source: ParameterSource) -> str:
 
 
 def encode_fast_png(image: NDArray[np.uint8]) -> bytes:
-    """An RGB picture as a lightly compressed PNG, for a file that is read once, by the render process."""
-    encoded, data = cv2.imencode(".png", image[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    """An RGB(A) picture as a lightly compressed PNG, for a file that is read once, by the render process."""
+    order = [2, 1, 0, 3][: image.shape[2]]
+    encoded, data = cv2.imencode(".png", image[..., order], [cv2.IMWRITE_PNG_COMPRESSION, 1])
     assert encoded
     return bytes(data)

@@ -158,7 +158,9 @@ def _locks(site: Site, shell: _Shell, colour: Array64, count: int, rng: np.rando
     tangent = np.gradient(curves, axis=1)
     points, faces, places = strips(curves, rng.uniform(3.0, 7.5, count), np.cross(tangent, outward(where)))
     shade = np.repeat(np.exp(rng.normal(0, 0.25, count)), len(points) // count)[:, None]
-    return site.fixed("hair", "hair", points, faces, colour * shade, places[:, ::-1] * [0.06, 0.3])
+    # A lock's share of the pattern that runs around the skull is as wide as the lock.
+    grain = np.stack([places[:, 0] + 0.012 * places[:, 1], 0.3 * places[:, 2]], axis=-1)
+    return site.fixed("hair", "hair", points, faces, colour * shade, grain)
 
 
 def _combed(rows: int, length: float) -> NDArray[np.float32]:

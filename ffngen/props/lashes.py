@@ -66,4 +66,4 @@ def _hairs(site: Site, kind: str, curves: Array64, widths: Array64, colours: Arr
     per_strip = len(points) // len(curves)
     anchors = np.repeat(site.skin_anchors(curves[:, 0]), per_strip, axis=0)
     tints = np.repeat(np.broadcast_to(colours, (len(curves), 3)), per_strip, axis=0)
-    return site.fixed(kind, "hair", points, faces, tints, places, anchors)
+    return site.fixed(kind, "hair", points, faces, tints, places[:, [0, 2]], anchors)

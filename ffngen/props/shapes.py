@@ -43,7 +43,9 @@ def tube(path: Array64, radius: float | Array64, sides: int, *, closed: bool) ->
 
 
 def strips(curves: Array64, width: Array64, across: Array64) -> tuple[Array64, Faces, Array64]:
-    """Flat strips along curves (S, K, 3) that taper to a point: points, faces, and places (strip, along) in [0, 1].
+    """Flat strips along curves (S, K, 3) that taper to a point: points, faces, and places (strip, side, along).
+
+    Each place is in [0, 1]; the side is 0 or 1 on the edges and 0.5 at the tip.
 
     :param width: (S,) at the roots.
     :param across: (S, 3) or (S, K, 3): the directions of the widths.
@@ -62,8 +64,9 @@ def strips(curves: Array64, width: Array64, across: Array64) -> tuple[Array64, F
     per_strip = points.shape[1]
     faces = (each[None] + (np.arange(count) * per_strip)[:, None, None]).reshape(-1, 3)
     along = np.append(np.repeat(np.linspace(0, 1, steps)[:-1], 2), 1.0)
-    places = np.stack(np.broadcast_arrays(np.linspace(0, 1, count)[:, None], along[None]), axis=-1)
-    return points.reshape(-1, 3), faces, places.reshape(-1, 2)
+    edge = np.append(np.tile([0.0, 1.0], steps - 1), 0.5)
+    places = np.stack(np.broadcast_arrays(np.linspace(0, 1, count)[:, None], edge, along), axis=-1)
+    return points.reshape(-1, 3), faces, places.reshape(-1, 3)
 
 
 def _unit(vectors: Array64) -> Array64:
