@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
@@ -21,6 +21,7 @@ from ffngen.yamlfile import read_yaml, validate
 #: What can be computed of a rendered sequence besides flow, masks and depth; ``all`` is every one.
 Label = Literal["all", "backward", "occlusion", "scene-flow", "normals", "segmentation", "uv", "landmarks", "coverage"]
 Device = Literal["auto", "cpu", "cuda", "optix", "hip", "oneapi", "metal"]
+PropKind = Literal["lashes", "brows", "hair", "glasses", "collar"]
 Split = Literal["train", "test", "val"]
 
 #: AffectNet's categories, in its own order; ``none`` is a face without a definite emotion.
@@ -35,6 +36,17 @@ _NOT_CONTENT = frozenset(
 def _one_or_many(value: Any) -> Any:
     """A single value where a list is expected is a list of one."""
     return [value] if isinstance(value, int | str) else value
+
+
+def _listed(value: Any) -> Any:
+    """``all``, ``none``, a word, or several, as a list in the order in which kinds are defined."""
+    kinds = get_args(PropKind)
+    words = [value] if isinstance(value, str) else value
+    if words in (["all"], ["none"]):
+        return kinds if words == ["all"] else ()
+    if isinstance(words, list | tuple) and all(word in kinds for word in words):
+        return tuple(kind for kind in kinds if kind in words)
+    return words
 
 
 def _resolution(value: Any) -> Any:
@@ -146,6 +158,9 @@ class Job(BaseModel):
         "generated", description="generated, a folder of UV textures, or a linear model of FLAME's (.npz)"
     )
     texture_size: Int = Field(1024, ge=64, le=8192, description="pixels along one side of a generated texture")
+    props: Annotated[tuple[PropKind, ...], BeforeValidator(_listed)] | None = Field(
+        None, description="lashes, brows, hair, glasses, collar, or none; all with generated textures, when absent"
+    )
     backgrounds: str = Field("hdri", description="hdri, or a folder of photographs")
     hdris: Path | None = Field(None, description="folder of .hdr or .exr surroundings, in place of the preset's")
     source_images: Path | None = Field(

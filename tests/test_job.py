@@ -158,6 +158,7 @@ def test_content_is_what_a_sequence_holds() -> None:
         "amplitude": 0.5,
         "scene": "x",
         "textures": "x",
+        "props": "none",
         "texture_size": 512,
         "backgrounds": "x",
         "resolution": 64,
@@ -192,6 +193,21 @@ def test_content_is_what_a_sequence_holds() -> None:
         "label_pairs",
     }
     assert set(changes) | outside == set(Job.model_fields)
+
+
+@pytest.mark.parametrize(
+    ("given", "kinds"),
+    [
+        ("none", ()),
+        ("hair", ("hair",)),
+        (["collar", "lashes"], ("lashes", "collar")),
+        (["all"], ("lashes", "brows", "hair", "glasses", "collar")),
+    ],
+)
+def test_props_are_kinds_in_one_order(given: Any, kinds: tuple[str, ...]) -> None:
+    assert Job(props=given).props == kinds
+    with pytest.raises(ValueError, match="props"):
+        Job(props=["hat"])  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

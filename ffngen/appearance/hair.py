@@ -22,6 +22,9 @@ Array32 = NDArray[np.float32]
 #: Apparent width of a brow hair, millimetres.
 BROW_HAIR_WIDTH = 0.2
 
+#: Brows and beards are darker than the hair, and go grey after it.
+LIGHTEST_BROW = np.array([0.085, 0.056, 0.038], dtype=np.float32)
+
 #: Hairs on the scalp run down: what varies along them is slow.
 _DOWN = np.array([1.0, 0.3, 1.0], dtype=np.float32)
 
@@ -50,12 +53,16 @@ def around_skull(points: Array32, layout: FaceLayout) -> Array32:
     return cast(Array32, angle)
 
 
-def scalp_hair(points: Array32, angle: Array32, look: Look, noise: SpatialNoise) -> Array32:
-    """(N,) opacity of short hair."""
+def hairline(look: Look) -> PchipInterpolator:
+    """The lower edge of scalp hair: millimetres above the eyes, of degrees around the skull."""
     top = look.hairline
     forehead = ((0, top), (22, top + 1), (34, top - 1 + look.recession), (46, top - 12 + 0.6 * look.recession))
-    edge = PchipInterpolator(*np.array(forehead + _HAIRLINE, dtype=np.float64).T)
-    above = points[:, 1] - _tabulated(edge, angle)
+    return PchipInterpolator(*np.array(forehead + _HAIRLINE, dtype=np.float64).T)
+
+
+def scalp_hair(points: Array32, angle: Array32, look: Look, noise: SpatialNoise) -> Array32:
+    """(N,) opacity of short hair."""
+    above = points[:, 1] - _tabulated(hairline(look), angle)
     amount = np.zeros(len(points), dtype=np.float32)
     amount[above >= 14] = 1
     edge_points = np.flatnonzero((above > -12) & (above < 14))
@@ -90,19 +97,29 @@ def draw_brows(layout: FaceLayout, look: Look, rng: np.random.Generator) -> tupl
     """The brows from the front: a canvas of single hairs, and one of the shadow below them."""
     hairs, shadow = FrontalCanvas(), FrontalCanvas()
     for side in (1, -1):
-        landmarks = layout.brow(side)[:, :2].copy()
-        # The outermost landmark may lie on the temple; a brow ends before it falls that far.
-        drop = max(landmarks[3, 1] - landmarks[4, 1], 1.0)
-        landmarks[4] = landmarks[3] + min(1.0, 9.0 / drop) * (landmarks[4] - landmarks[3])
-        landmarks[:, 1] -= 1.5
-        spine = CubicSpline(np.linspace(0, 1, 5), landmarks)
+        spine = brow_spine(layout, side)
         t = np.linspace(-0.02, 1, 40)
         centre = spine(t)
         half = _brow_half_width(t)[:, None] * look.brow_thickness * [0, 1]
         shadow.polygon(np.concatenate([centre + half, (centre - half)[::-1]]))
         count = round(520 * look.brow_density)
-        hairs.strokes(*_brow_hairs(spine, side, count, look.brow_thickness, rng), BROW_HAIR_WIDTH)
+        hairs.strokes(*brow_hairs(spine, side, count, look.brow_thickness, rng), BROW_HAIR_WIDTH)
     return hairs, shadow
+
+
+def brow_colour(look: Look) -> Array32:
+    """(3,) linear: a brow's hairs are darker than the scalp's, and go grey after them."""
+    return np.minimum(np.array(look.hair, dtype=np.float32) * np.float32(0.8), LIGHTEST_BROW)
+
+
+def brow_spine(layout: FaceLayout, side: int) -> CubicSpline:
+    """The middle of a brow, (x, y) in millimetres, from its inner end (0) to its outer end (1)."""
+    landmarks = layout.brow(side)[:, :2].copy()
+    # The outermost landmark may lie on the temple; a brow ends before it falls that far.
+    drop = max(landmarks[3, 1] - landmarks[4, 1], 1.0)
+    landmarks[4] = landmarks[3] + min(1.0, 9.0 / drop) * (landmarks[4] - landmarks[3])
+    landmarks[:, 1] -= 1.5
+    return CubicSpline(np.linspace(0, 1, 5), landmarks)
 
 
 def _brow_half_width(t: Array64) -> Array64:
@@ -110,7 +127,7 @@ def _brow_half_width(t: Array64) -> Array64:
     return np.interp(t, [-0.02, 0.12, 0.40, 0.70, 1.0], [1.0, 3.4, 4.2, 3.3, 0.7])
 
 
-def _brow_hairs(
+def brow_hairs(
     spine: CubicSpline, side: int, count: int, thickness: float, rng: np.random.Generator
 ) -> tuple[Array64, Array64]:
     """Hairs (count, 5, 2), millimetres, and their strengths: upright at the inner end, lying along the brow outside."""

@@ -51,6 +51,8 @@ class Look:
     :param beard: 0 none, 1 a dense short beard.
     :param iris: colour in linear light.
     :param redness_of_eyes: strength of the veins of the sclera, around 1.
+    :param age: 0 the smoothest skin of an adult, 1 the most wrinkled.
+    :param pores: how deep they are, around 1.
     """
 
     melanin: float
@@ -68,6 +70,8 @@ class Look:
     beard: float
     iris: Rgb
     redness_of_eyes: float
+    age: float
+    pores: float
 
     def to_json(self) -> dict[str, Any]:
         """A JSON-ready record."""
@@ -97,6 +101,8 @@ def sample_look(rng: np.random.Generator) -> Look:
         beard=float(rng.uniform(0.1, 1.0)) if bearded else 0.0,
         iris=_natural(rng, _IRIS, melanin),
         redness_of_eyes=float(rng.uniform(0.4, 1.4)),
+        age=float(rng.beta(1.2, 1.8)),
+        pores=float(rng.uniform(0.5, 1.5)),
     )
 
 

@@ -1,4 +1,4 @@
-"""A head's texture atlas, generated: skin, lips, brows, hair, eyes, mouth.
+"""A head's texture atlas, generated: the colour of skin, lips, brows, hair, eyes and mouth, and the skin's relief.
 
 Everything is painted at each texel's place on the template (:mod:`ffngen.appearance.uv_raster`), so the
 atlas has no visible seams. Amounts of pigment come first; their colour, and what covers the skin, follow.
@@ -16,6 +16,7 @@ from ffngen.appearance.eyes import paint_eyeball
 from ffngen.appearance.layout import FaceLayout
 from ffngen.appearance.look import Look, sample_look
 from ffngen.appearance.noise import SpatialNoise, smoothstep
+from ffngen.appearance.relief import paint_relief
 from ffngen.appearance.skin_paint import paint_skin
 from ffngen.appearance.uv_raster import rasterise
 from ffngen.head.model import HeadModel
@@ -34,8 +35,10 @@ _INNER_PARTS: tuple[tuple[str, _Rgb, _Rgb], ...] = (
 
 
 def generate_texture(model: HeadModel, *, seed: int, size: int = 1024) -> NDArray[np.uint8]:
-    """The atlas (size, size, 3) uint8 sRGB of one person; row 0 is at v = 1. The same seed makes the same bytes.
+    """The atlas of one person; row 0 is at v = 1. The same seed makes the same bytes.
 
+    :returns: (size, size, 4) uint8: colour in sRGB, and the skin's height in steps of
+        :data:`ffngen.appearance.relief.STEP` millimetres from 128.
     :raises HeadModelError: the model lacks texture coordinates or eyeballs, or the size is out of range.
     """
     rng = np.random.default_rng(seed)
@@ -48,7 +51,7 @@ def look_of(seed: int) -> Look:
 
 
 def paint(model: HeadModel, look: Look, rng: np.random.Generator, size: int) -> NDArray[np.uint8]:
-    """The atlas of a person of a given look; ``rng`` decides what the look leaves open."""
+    """The atlas of a given look, as of :func:`generate_texture`; ``rng`` decides what the look leaves open."""
     raster = rasterise(model, size)
     layout = FaceLayout.of(model)
     points = layout.points(raster.position)
@@ -67,8 +70,11 @@ def paint(model: HeadModel, look: Look, rng: np.random.Generator, size: int) -> 
     on_ear = raster.on_faces(ears)[on_skin] if ears is not None else None
     moles = _scattered(model, np.flatnonzero(skin_faces), look.moles, rng)
     albedo[on_skin] = paint_skin(points[on_skin], on_ear, layout.points(moles), layout, look, noise, rng)
-    encoded = linear_to_srgb(albedo)
-    return cast(NDArray[np.uint8], raster.image(encoded, encoded[on_skin].mean(axis=0).astype(np.uint8)))
+    height = np.full(len(points), 128, dtype=np.uint8)
+    height[on_skin] = paint_relief(points[on_skin], layout, look, noise, rng)
+    encoded = np.column_stack([linear_to_srgb(albedo), height])
+    fill = np.append(encoded[on_skin, :3].mean(axis=0), 128).astype(np.uint8)
+    return cast(NDArray[np.uint8], raster.image(encoded, fill))
 
 
 def faces_of_skin(model: HeadModel) -> NDArray[np.bool_]:

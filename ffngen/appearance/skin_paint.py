@@ -22,9 +22,6 @@ from ffngen.appearance.pigment import skin_albedo
 Array32 = NDArray[np.float32]
 BoolArray = NDArray[np.bool_]
 
-#: Brows and beards are darker than the hair, and go grey after it.
-_LIGHTEST_BROW = np.array([0.085, 0.056, 0.038], dtype=np.float32)
-
 _LASHES = np.array([0.020, 0.013, 0.011], dtype=np.float32)
 
 #: How far behind the eyes' centres the front of the face reaches, millimetres: what drawings from the front can touch.
@@ -77,7 +74,7 @@ def paint_skin(
     if look.beard > 0:
         shadow = hair.beard(points, angle, layout, noise) * ~on_ear * look.beard * 0.75
         shadow[front] *= 1 - lips
-        _cover(colour, np.minimum(hair_colour, _LIGHTEST_BROW), np.maximum(shadow - scalp, 0))
+        _cover(colour, np.minimum(hair_colour, hair.LIGHTEST_BROW), np.maximum(shadow - scalp, 0))
     _cover(colour, _LASHES, _lashes(canvas))
     _draw_brows(canvas, colour, rng)
     hairy = np.flatnonzero(scalp > 0)
@@ -149,12 +146,11 @@ def _lashes(canvas: _Canvas) -> Array32:
 def _draw_brows(canvas: _Canvas, colour: Array32, rng: np.random.Generator) -> None:
     hairs, shadow = hair.draw_brows(canvas.layout, canvas.look, rng)
     points = canvas.points[canvas.front]
-    brow = np.minimum(np.array(canvas.look.hair, dtype=np.float32) * np.float32(0.8), _LIGHTEST_BROW)
     amount = np.zeros(len(canvas.points), dtype=np.float32)
     under = shadow.sampled(points, blur=1.2) * 0.38 * canvas.look.brow_density
     over = hairs.sampled(points, blur=0.16)
     amount[canvas.front] = 1 - (1 - under) * (1 - over)
-    _cover(colour, brow, np.clip(amount, 0, 1))
+    _cover(colour, hair.brow_colour(canvas.look), np.clip(amount, 0, 1))
 
 
 def _add_moles(canvas: _Canvas, melanin: Array32, moles: Array32, rng: np.random.Generator) -> None:

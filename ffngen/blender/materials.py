@@ -5,6 +5,7 @@ All parts of the head share one texture, the atlas; they differ in how they scat
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,33 @@ from ffngen.geometry.plane import FacingPlane
 from ffngen.render.request import MATERIALS
 
 ATLAS_NODE = "atlas"
+#: Point attribute: the colour of a vertex of a prop.
+TINT = "tint"
+#: Materials whose colour is the atlas; the others' is the vertices' own.
+_TEXTURED = ("skin", "eye", "mouth", "teeth")
+
+
+@dataclass(frozen=True)
+class _Grain:
+    """A fine pattern over a prop's own coordinates, across and along.
+
+    :param scale: repetitions across and along the prop.
+    :param contrast: of its colour, 0 to 1.
+    :param relief: of its bumps, millimetres.
+    """
+
+    scale: tuple[float, float]
+    contrast: float
+    relief: float
+
+
+#: Roughness, specular level and grain of the materials without a texture. Hair is combed: fine across, long along.
+_TINTED: dict[str, tuple[float, float, _Grain | None]] = {
+    "hair": (0.55, 0.22, _Grain((260.0, 5.0), 0.75, 0.7)),
+    "frame": (0.25, 0.5, None),
+    "lens": (0.05, 0.5, None),
+    "cloth": (0.85, 0.2, _Grain((420.0, 160.0), 0.35, 0.4)),
+}
 
 
 def _principled(name: str) -> Any:
@@ -34,9 +62,50 @@ def _principled(name: str) -> Any:
     return material
 
 
+def _tinted(name: str) -> Any:
+    roughness, specular, grain = _TINTED[name]
+    material = bpy.data.materials.new(name)
+    tree = empty_node_tree(material)
+    new, link = tree.nodes.new, tree.links.new
+    output, shader = new("ShaderNodeOutputMaterial"), new("ShaderNodeBsdfPrincipled")
+    shader.name = "principled"
+    shader.inputs["Roughness"].default_value = roughness
+    shader.inputs["Specular IOR Level"].default_value = specular
+    tint = new("ShaderNodeAttribute")
+    tint.attribute_name = TINT
+    link(tint.outputs["Vector"], shader.inputs["Base Color"])
+    link(shader.outputs["BSDF"], output.inputs["Surface"])
+    if grain is None:
+        return material
+    coordinates, scaled = new("ShaderNodeUVMap"), new("ShaderNodeVectorMath")
+    scaled.operation = "MULTIPLY"
+    scaled.inputs[1].default_value = (*grain.scale, 1.0)
+    link(coordinates.outputs["UV"], scaled.inputs[0])
+    noise = new("ShaderNodeTexNoise")
+    noise.noise_dimensions = "2D"
+    noise.inputs["Scale"].default_value = 1.0
+    noise.inputs["Detail"].default_value = 3.0
+    link(scaled.outputs["Vector"], noise.inputs["Vector"])
+    shade = new("ShaderNodeMapRange")
+    shade.inputs["To Min"].default_value = 1 - 1.5 * grain.contrast
+    shade.inputs["To Max"].default_value = 1 + 1.5 * grain.contrast
+    link(noise.outputs[0], shade.inputs["Value"])
+    coloured = new("ShaderNodeVectorMath")
+    coloured.operation = "SCALE"
+    link(tint.outputs["Vector"], coloured.inputs[0])
+    link(shade.outputs["Result"], coloured.inputs["Scale"])
+    link(coloured.outputs["Vector"], shader.inputs["Base Color"])
+    bump = new("ShaderNodeBump")
+    bump.inputs["Distance"].default_value = grain.relief / 1000
+    link(noise.outputs[0], bump.inputs["Height"])
+    link(bump.outputs["Normal"], shader.inputs["Normal"])
+    return material
+
+
 def make_materials() -> dict[str, Any]:
     """The materials of :data:`ffngen.render.request.MATERIALS`, by name."""
-    made = {name: _principled(name) for name in MATERIALS}
+    made = {name: _principled(name) if name in _TEXTURED else _tinted(name) for name in MATERIALS}
+    _add_relief(made["skin"])
     for name, roughness, coat in (("mouth", 0.35, 0.3), ("teeth", 0.2, 0.4)):
         inputs = made[name].node_tree.nodes["principled"].inputs
         inputs["Roughness"].default_value = roughness
@@ -45,12 +114,25 @@ def make_materials() -> dict[str, Any]:
     return made
 
 
+def _add_relief(material: Any) -> None:
+    """Bumps from the atlas's fourth channel."""
+    tree = material.node_tree
+    bump = tree.nodes.new("ShaderNodeBump")
+    bump.name = "relief"
+    tree.links.new(tree.nodes[ATLAS_NODE].outputs["Alpha"], bump.inputs["Height"])
+    tree.links.new(bump.outputs["Normal"], tree.nodes["principled"].inputs["Normal"])
+
+
 def update_materials(materials: dict[str, Any], appearance: dict[str, Any], atlas: Path) -> None:
     """Give the materials this sequence's atlas, skin and eyes."""
     image = _replace_image("atlas", atlas)
-    for material in materials.values():
-        material.node_tree.nodes[ATLAS_NODE].image = image
-    skin = materials["skin"].node_tree.nodes["principled"]
+    # The fourth channel is the skin's relief; a texture without one is smooth.
+    image.alpha_mode = "CHANNEL_PACKED"
+    for name in _TEXTURED:
+        materials[name].node_tree.nodes[ATLAS_NODE].image = image
+    nodes = materials["skin"].node_tree.nodes
+    nodes["relief"].inputs["Distance"].default_value = appearance["relief"]
+    skin = nodes["principled"]
     skin.subsurface_method = "BURLEY"
     _set(skin, appearance["skin"])
     _set(materials["eye"].node_tree.nodes["principled"], appearance["eye"])

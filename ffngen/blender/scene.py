@@ -170,7 +170,13 @@ class BlenderScene:
     def _set_topology(self, request: SequenceRequest) -> None:
         key = tuple(
             array.tobytes()
-            for array in (request.faces, request.uv_coordinates, request.uv_faces, request.face_materials)
+            for array in (
+                request.faces,
+                request.uv_coordinates,
+                request.uv_faces,
+                request.face_materials,
+                request.tints,
+            )
         )
         if key == self._topology:
             return
@@ -193,6 +199,8 @@ class BlenderScene:
         for name in MATERIALS:
             mesh.materials.append(self.materials[name])
         mesh.polygons.foreach_set("material_index", request.face_materials.astype(np.int32))
+        tints = mesh.attributes.new(materials.TINT, "FLOAT_VECTOR", "POINT")
+        tints.data.foreach_set("vector", request.tints.ravel())
         mesh.attributes.new(MOTION_FLAGS, "FLOAT_VECTOR", "POINT")
         self.head = bpy.data.objects.new("head_mesh", mesh)
         self.head.matrix_world = Matrix(T_BLENDER_WORLD.tolist())

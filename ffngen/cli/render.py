@@ -73,6 +73,12 @@ _FIELDS = (
     click.option("--head-teeth", is_flag=True, default=None, help="Add VHAP's and GaussianAvatars' teeth to FLAME."),
     click.option("--jaw-motion", type=click.Choice(["pose", "expression"]), help="What the jaw's rotation belongs to."),
     click.option("--textures", help="generated, a folder of UV textures, or FLAME_texture.npz.  [default: generated]"),
+    click.option(
+        "--props",
+        callback=_several(str),
+        metavar="KIND[,...]",
+        help="Of lashes, brows, hair, glasses, collar; or none.  [default: all, with generated textures]",
+    ),
     click.option("--backgrounds", help="hdri, or a folder of photographs.  [default: hdri]"),
     click.option(
         "--hdris", type=click.Path(path_type=Path), help="Folder of .hdr or .exr surroundings.  [default: the scene's]"

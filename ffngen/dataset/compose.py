@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from ffngen.appearance.background import seen_of_plane
 from ffngen.appearance.development import Development
+from ffngen.appearance.look import Look
 from ffngen.appearance.materials import sample_eye, sample_skin
+from ffngen.appearance.relief import RELIEF_RANGE
 from ffngen.appearance.skin import look_of
 from ffngen.appearance.textures import TextureFolder
 from ffngen.dataset.compose_scene import compose_light, compose_view, sample_development
@@ -24,7 +26,10 @@ from ffngen.motion.steady import holds_head_still, steadied
 from ffngen.motion.tracked import sample_times, tracked_sequence
 from ffngen.motion.vertices import sequence_vertices
 from ffngen.params.parameter_set import ParameterSet
-from ffngen.render.request import RawPass, SequenceRequest, Settings
+from ffngen.props.dressing import make_props
+from ffngen.props.prop import DressedHead, dress
+from ffngen.props.wardrobe import Wardrobe, sample_wardrobe
+from ffngen.render.request import MATERIALS, RawPass, SequenceRequest, Settings
 from ffngen.scene.handheld import FPS
 from ffngen.seeds import derive_generator, derive_seed
 
@@ -84,9 +89,14 @@ def compose(context: JobContext, plan: SequencePlan) -> ComposedSequence:
     facial, head = sequence_vertices(model, _motion(context, plan))
 
     skin_seed = derive_seed(job.seed, "skin", plan.identity)
+    look = look_of(skin_seed)
+    wardrobe = sample_wardrobe(derive_generator(skin_seed, "wardrobe"), look)
+    dressed = _dressed(context, parameters, look, wardrobe, skin_seed)
     scene_seed = derive_seed(job.seed, "scene", plan.name)
     motion = _motion_record(context, plan)
     view = compose_view(context, plan, np.concatenate([facial, head]), scene_seed, motion.get("fps") or FPS)
+    # The camera frames the head, whatever it wears.
+    facial, head = dressed.vertices(facial), dressed.vertices(head)
     light = compose_light(context, scene_seed, view, parameters)
     development = sample_development(derive_generator(scene_seed, "image"), preset.image)
     atlas, atlas_record = _atlas(context, skin_seed, plan.identity)
@@ -95,18 +105,19 @@ def compose(context: JobContext, plan: SequencePlan) -> ComposedSequence:
         "lighting": light.lighting,
         "skin": sample_skin(skin_rng).to_json(),
         "eye": sample_eye(skin_rng).to_json(),
+        "relief": RELIEF_RANGE,
     }
-    assert model.uv is not None
     count = len(facial) + len(head)
     request = SequenceRequest(
         camera=view.camera,
         background_depth=view.background_depth,
         facial=facial,
         head=head,
-        faces=model.faces,
-        uv_coordinates=model.uv.coordinates,
-        uv_faces=model.uv.faces,
-        face_materials=context.face_materials,
+        faces=dressed.faces,
+        uv_coordinates=dressed.uv_coordinates,
+        uv_faces=dressed.uv_faces,
+        face_materials=_materials(context, dressed),
+        tints=dressed.tints,
         environment=light.environment,
         appearance=appearance,
         settings=Settings(
@@ -133,13 +144,30 @@ def compose(context: JobContext, plan: SequencePlan) -> ComposedSequence:
         "samples": job.samples,
         "denoise": job.denoise,
         "jaw_motion": job.jaw_motion,
-        "look": look_of(skin_seed).to_json() if job.textures == "generated" else None,
+        "look": look.to_json() if job.textures == "generated" or dressed.props else None,
+        "wardrobe": wardrobe.to_json() if dressed.props else None,
+        "props": [{"kind": prop.kind, "faces": [first, last]} for prop, first, last in dressed.face_ranges()],
         **appearance,
     }
     seeds = {"job": job.seed, "skin": skin_seed, "scene": scene_seed}
     # JSON knows lists alone; the record must compare equal when it is read back.
     record = json.loads(json.dumps(record))
     return ComposedSequence(request, parameters, atlas, light.backdrop.picture, development, record, seeds, motion)
+
+
+def _dressed(
+    context: JobContext, parameters: ParameterSet, look: Look, wardrobe: Wardrobe, skin_seed: int
+) -> DressedHead:
+    """The topology of the head with its props; those follow the head's posed vertices."""
+    model = context.model
+    neutral = model.with_shape(parameters.betas, parameters.static_offset).neutral
+    props = make_props(model, neutral, look, wardrobe, context.props, derive_seed(skin_seed, "props"))
+    return dress(model, props)
+
+
+def _materials(context: JobContext, dressed: DressedHead) -> NDArray[np.uint8]:
+    worn = [np.full(len(prop.faces), MATERIALS.index(prop.material), dtype=np.uint8) for prop in dressed.props]
+    return np.concatenate([context.face_materials, *worn])
 
 
 def _motion(context: JobContext, plan: SequencePlan) -> MotionSequence:

@@ -26,6 +26,8 @@ from ffngen.head.model import HeadModel
 from ffngen.head.open_head import ensure_built
 from ffngen.job import Job
 from ffngen.params.source import ParameterSource, parameter_source
+from ffngen.props.dressing import missing_for
+from ffngen.props.prop import KINDS
 from ffngen.render.request import MATERIALS
 from ffngen.render.template import read_template
 from ffngen.scene.preset import TEMPLATE_SUFFIX, ScenePreset, load_preset
@@ -80,6 +82,15 @@ class JobContext:
             if region in self.model.regions:
                 materials[self.model.regions[region]] = MATERIALS.index(material)
         return materials
+
+    @cached_property
+    def props(self) -> tuple[str, ...]:
+        """The kinds of props that identities may have: what the job says, or all that the model has places for."""
+        if self.job.props is not None:
+            return self.job.props
+        if self.job.textures != "generated":
+            return ()
+        return tuple(kind for kind in KINDS if missing_for(kind, self.model) is None)
 
     @cached_property
     def framed_vertices(self) -> NDArray[np.int64]:
@@ -204,7 +215,8 @@ def _digest_of_sets(source: ParameterSource, with_textures: bool) -> str:
 
 
 def encode_fast_png(image: NDArray[np.uint8]) -> bytes:
-    """An RGB picture as a lightly compressed PNG, for a file that is read once, by the render process."""
-    encoded, data = cv2.imencode(".png", image[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    """An RGB(A) picture as a lightly compressed PNG, for a file that is read once, by the render process."""
+    order = [2, 1, 0, 3][: image.shape[2]]
+    encoded, data = cv2.imencode(".png", image[..., order], [cv2.IMWRITE_PNG_COMPRESSION, 1])
     assert encoded
     return bytes(data)

@@ -62,7 +62,8 @@ def regions_of(model: HeadModel, frame: CastFrame) -> dict[str, NDArray[np.bool_
     found = {}
     for name in REGIONS:
         if name in model.regions:
-            faces = np.zeros(len(model.faces) + 1, dtype=bool)
+            # Props come after the model's faces, and the last one (-1) stands for no face.
+            faces = np.zeros(len(frame.faces) + 1, dtype=bool)
             faces[model.regions[name]] = True
             found[name] = faces[frame.triangle]
     return found

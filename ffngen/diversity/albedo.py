@@ -42,4 +42,4 @@ def _albedo_of(model: HeadModel, seed: int) -> tuple[float, float, float] | None
         return None
     texture = generate_texture(model, seed=seed, size=_SIZE)
     on_skin = raster.on_faces(np.unique(np.concatenate(faces)))
-    return median_colour(srgb_to_linear(texture.reshape(-1, 3)[raster.texels[on_skin]]))
+    return median_colour(srgb_to_linear(texture[..., :3].reshape(-1, 3)[raster.texels[on_skin]]))

@@ -29,8 +29,8 @@ from ffngen.geometry.plane import FacingPlane
 #: A plane that moves by more pixels during an exposure is shown at so many moments.
 _MOST_MOMENTS = 48
 
-#: Materials of a head's faces, by index.
-MATERIALS = ("skin", "eye", "mouth", "teeth")
+#: Materials of the faces of a head and of what it wears, by index.
+MATERIALS = ("skin", "eye", "mouth", "teeth", "hair", "frame", "lens", "cloth")
 
 
 class RawPass(Enum):
@@ -120,6 +120,7 @@ class SequenceRequest:
     :param uv_coordinates: (T, 2) float32, v up.
     :param uv_faces: (F, 3) int32 into ``uv_coordinates``.
     :param face_materials: (F,) uint8, indices into :data:`MATERIALS`.
+    :param tints: (V, 3) float32, linear light: the colours of vertices whose material has no texture.
     :param environment: path of the equirectangular EXR that lights the scene.
     :param appearance: lighting and materials, JSON-ready, as ``ffngen.appearance`` describes them.
     :param settings: how colour is rendered.
@@ -135,6 +136,7 @@ class SequenceRequest:
     uv_coordinates: NDArray[np.float32]
     uv_faces: NDArray[np.int32]
     face_materials: NDArray[np.uint8]
+    tints: NDArray[np.float32]
     environment: str
     appearance: dict[str, Any]
     settings: Settings
@@ -214,4 +216,4 @@ class SequenceRequest:
             )
 
 
-_ARRAYS = ("facial", "head", "faces", "uv_coordinates", "uv_faces", "face_materials")
+_ARRAYS = ("facial", "head", "faces", "uv_coordinates", "uv_faces", "face_materials", "tints")

@@ -41,6 +41,8 @@ def mean_look(melanin: float, haemoglobin: float, iris: Rgb3 | None = None, hair
         beard=0.0,
         iris=_BROWN if iris is None else iris,
         redness_of_eyes=0.8,
+        age=0.0,
+        pores=1.0,
     )
 
 
@@ -49,7 +51,7 @@ def paint_mean_skin(model: HeadModel, look: Look, size: int) -> Array32:
 
     :raises HeadModelError: as :func:`ffngen.appearance.skin.generate_texture`.
     """
-    return srgb_to_linear(paint(model, look, np.random.default_rng(_SEED), size))
+    return srgb_to_linear(paint(model, look, np.random.default_rng(_SEED), size)[..., :3])
 
 
 def pigments_of(albedo: Array64) -> tuple[float, float]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ffngen.appearance.colour import linear_to_srgb, srgb_to_linear
 from ffngen.appearance.look import Look
 from ffngen.appearance.pigment import skin_albedo
+from ffngen.appearance.relief import STEP
 from ffngen.appearance.skin import generate_texture, look_of, paint
 from ffngen.errors import HeadModelError
 from ffngen.head.model import HeadModel
@@ -35,12 +36,14 @@ PLAIN = Look(
     beard=0.0,
     iris=(0.10, 0.16, 0.26),
     redness_of_eyes=1.0,
+    age=0.5,
+    pores=1.0,
 )
 
 
 def lookup(atlas: NDArray[np.uint8], uv: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Bilinear lookup as a renderer does it: (K, 2) texture coordinates, v up, to (K, 3) in 0..255."""
-    size = len(atlas)
+    """Bilinear lookup of colour as a renderer does it: (K, 2) texture coordinates, v up, to (K, 3) in 0..255."""
+    atlas, size = atlas[..., :3], len(atlas)
     x, y = uv[:, 0] * size - 0.5, (1 - uv[:, 1]) * size - 0.5
     left, top = np.floor(x).astype(int), np.floor(y).astype(int)
     fx, fy = (x - left)[:, None], (y - top)[:, None]
@@ -71,7 +74,7 @@ def typology_angle(albedo: NDArray[np.float64]) -> float:
 
 def test_same_seed_same_bytes_other_seed_other_person(made_head: HeadModel) -> None:
     first = generate_texture(made_head, seed=0, size=128)
-    assert first.shape == (128, 128, 3) and first.dtype == np.uint8
+    assert first.shape == (128, 128, 4) and first.dtype == np.uint8
     assert first.tobytes() == generate_texture(made_head, seed=0, size=128).tobytes()
     other = generate_texture(made_head, seed=1, size=128)
     assert np.abs(first.astype(int) - other).mean() > 3
@@ -80,8 +83,8 @@ def test_same_seed_same_bytes_other_seed_other_person(made_head: HeadModel) -> N
 def test_sizes_show_the_same_person(made_head: HeadModel) -> None:
     small = generate_texture(made_head, seed=3, size=128).astype(float)
     large = generate_texture(made_head, seed=3, size=256).astype(float)
-    halved = large.reshape(128, 2, 128, 2, 3).mean(axis=(1, 3))
-    assert np.median(np.abs(halved - small)) < 4
+    halved = large.reshape(128, 2, 128, 2, 4).mean(axis=(1, 3))
+    assert np.median(np.abs(halved - small)[..., :3]) < 4
 
 
 def test_no_seam_where_the_atlas_is_cut(made_head: HeadModel) -> None:
@@ -162,6 +165,19 @@ def test_what_the_look_says_is_seen(made_head: HeadModel) -> None:
     assert at_place(made_head, painted(hair_cover=0.0), crown).mean() > 3 * at_place(made_head, plain, crown).mean()
     assert at_place(made_head, painted(melanin=0.9), chin).mean() < 0.5 * at_place(made_head, plain, chin).mean()
     assert (painted(moles=60) != plain).any(axis=2).mean() > 1e-4
+
+
+def test_relief_is_the_skins_alone_and_age_carves_it(made_head: HeadModel) -> None:
+    def heights(**changes: object) -> NDArray[np.float64]:
+        look = dataclasses.replace(PLAIN, **changes)  # type: ignore[arg-type]
+        return (paint(made_head, look, np.random.default_rng(0), 256)[..., 3].astype(float) - 128) * STEP
+
+    young, old, smooth = heights(age=0.0), heights(age=1.0), heights(age=0.0, pores=0.0)
+    # The lower four fifths of the atlas are skin, and above them lie the eyeballs.
+    assert np.abs(young[:40]).max() == 0 and np.abs(young[64:]).max() > 0.02
+    assert -0.5 < old.min() < young.min() - 0.05 and old.max() < 0.3
+    assert (old < young - 0.03).mean() > 0.001 and (old > young + 0.01).mean() < 1e-3
+    assert young[64:].std() > 1.3 * smooth[64:].std()
 
 
 def test_inner_parts_have_their_colours(made_head: HeadModel) -> None:

@@ -57,7 +57,7 @@ def make(folder: Path) -> None:
     tables: dict[str, list[Any]] = {"views": [], "poses": []}
     for index, seed in enumerate(PEOPLE):
         name = f"person{index}"
-        (folder / "true" / f"{name}.png").write_bytes(encode_png(generate_texture(model, seed=seed)))
+        (folder / "true" / f"{name}.png").write_bytes(encode_png(generate_texture(model, seed=seed)[..., :3]))
         base = sample_parameter_set(
             model.shape_count, model.expression_names, seed=seed, identity_index=0, emotion="neutral"
         )

@@ -86,11 +86,13 @@ class Mesh:
             uv_coordinates=uv,
             uv_faces=self.faces,
             face_materials=materials,
+            tints=np.ones((facial.shape[1], 3), dtype=np.float32),
             environment="",
             appearance={
                 "lighting": {"hdri": "studio", "rotation": 0.4, "strength": 0.8, "area_lights": [lamp]},
                 "skin": SKIN,
                 "eye": EYE,
+                "relief": 0.001,
             },
             settings=Settings(2, False, tuple(range(len(facial) + len(head)))),
         )

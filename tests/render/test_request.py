@@ -28,6 +28,7 @@ def request_of(frames: int) -> SequenceRequest:
         uv_coordinates=rng.random((6, 2)).astype(np.float32),
         uv_faces=np.array([[0, 1, 2], [3, 4, 5]], dtype=np.int32),
         face_materials=np.array([0, 3], dtype=np.uint8),
+        tints=rng.random((6, 3)).astype(np.float32),
         environment="/a/b.exr",
         appearance={"skin": {"roughness": 0.4}},
         settings=Settings(3, False, (1, 2, 3)),
@@ -38,7 +39,7 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     request = request_of(2)
     request.write(tmp_path, b"atlas", b"background")
     other = SequenceRequest.read(tmp_path)
-    for name in ("facial", "head", "faces", "uv_coordinates", "uv_faces", "face_materials"):
+    for name in ("facial", "head", "faces", "uv_coordinates", "uv_faces", "face_materials", "tints"):
         there, back = getattr(request, name), getattr(other, name)
         assert there.dtype == back.dtype
         np.testing.assert_array_equal(there, back)

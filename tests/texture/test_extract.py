@@ -84,7 +84,7 @@ def photo(head: HeadModel, one: ParameterSet, texture: np.ndarray, lamp: tuple[f
 def photos(head: HeadModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three pictures of one person in three lights, the true texture, and the table of parameters."""
     folder = tmp_path_factory.mktemp("photos")
-    texture = generate_texture(head, seed=12, size=512)
+    texture = generate_texture(head, seed=12, size=512)[..., :3]
     Image.fromarray(texture).save(folder / "truth.tif")
     sets = [posed(head, yaw) for yaw in (-35, 0, 35)]
     (folder / "pictures").mkdir()

@@ -31,6 +31,11 @@ REGION_IDS: dict[str, int] = {
     "iris": 14,
     "pupil": 15,
     "props": PROPS,
+    "lashes": 33,
+    "brow_hairs": 34,
+    "hair": 35,
+    "glasses": 36,
+    "collar": 37,
 }
 
 #: Id -> name, for legends.

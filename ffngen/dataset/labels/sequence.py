@@ -6,6 +6,9 @@ import shutil
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ffngen.atomic import sha256_file, write_atomic
 from ffngen.dataset.arrays import SequenceVertices, read_vertices
 from ffngen.dataset.labels import compute
@@ -34,6 +37,8 @@ from ffngen.head.model import HeadModel
 from ffngen.images import encode_png
 
 _L = LabelOutput
+#: More faces than a mesh of a head and what it wears has.
+_MOST_FACES = 10_000_000
 
 
 class Frames:
@@ -63,6 +68,22 @@ class Frames:
         return self._seen("head", number - self._first - 1)
 
 
+def prop_faces(metadata: SequenceMetadata) -> dict[str, NDArray[np.int32]]:
+    """Region -> indices of the faces of what the head wears, as the metadata tells; empty where it tells nothing."""
+    found: dict[str, NDArray[np.int32]] = {}
+    props = metadata.scene.get("props")
+    for prop in props if isinstance(props, list) else ():
+        match prop:
+            case {"kind": str(kind), "faces": [int(first), int(last)]} if 0 <= first <= last <= _MOST_FACES:
+                pass
+            case _:
+                raise DatasetError("its metadata names props in another form", where=metadata.sequence)
+        # The hairs of a brow are not the brow's skin, which is a region of the head.
+        name = "brow_hairs" if kind == "brows" else kind
+        found[name] = np.append(found.get(name, np.zeros(0, np.int32)), np.arange(first, last, dtype=np.int32))
+    return found
+
+
 class SequenceLabels:
     """Adds labels to one sequence of a dataset.
 
@@ -86,7 +107,7 @@ class SequenceLabels:
         if sha256_file(path) != vertices_digest(metadata):
             raise DatasetError("has changed since it was rendered", where=path, mend="ffngen verify tells what else")
         self._frames = Frames(vertices, metadata)
-        self._surface = None if model is None else Surface.of(model, vertices.faces)
+        self._surface = None if model is None else Surface.of(model, vertices.faces, prop_faces(metadata))
 
     def add(self, kinds: tuple[LabelKind, ...], gaps: tuple[Gap, ...]) -> tuple[int, int]:
         """Make labels, in place of those of the same kinds that are there.

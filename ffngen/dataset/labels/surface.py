@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -41,10 +42,13 @@ class Surface:
     landmark_weights: NDArray[np.float64]
 
     @classmethod
-    def of(cls, model: HeadModel, faces: NDArray[np.int32]) -> Surface:
+    def of(
+        cls, model: HeadModel, faces: NDArray[np.int32], props: Mapping[str, NDArray[np.int32]] | None = None
+    ) -> Surface:
         """The surface of a sequence's mesh, whose first faces are the model's and whose others are props.
 
         :param faces: (F, 3) int32.
+        :param props: name of a region -> indices of faces.
         :raises DatasetError: the mesh is not the model's.
         """
         count = len(model.faces)
@@ -55,7 +59,7 @@ class Surface:
             uv_faces[:count] = model.uv.faces
         landmarks = model.landmarks
         return cls(
-            face_ids=face_ids(model.regions, len(faces), count),
+            face_ids=face_ids({**model.regions, **(props or {})}, len(faces), count),
             uv_coordinates=np.zeros((0, 2), np.float32) if model.uv is None else model.uv.coordinates,
             uv_faces=uv_faces,
             landmark_faces=np.zeros(0, np.int32) if landmarks is None else landmarks.face_index.astype(np.int32),
