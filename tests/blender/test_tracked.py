@@ -76,7 +76,7 @@ def test_a_moving_camera_and_its_pictures(tmp_path: Path) -> None:
     for i, pair in enumerate(data, 1):
         moving = sequence_vertices(model, make_sequence(track[i - 1], 2))[0][-1]
         expected, _ = camera(i).resized(96, 80).project(moving)
-        found, _ = metadata.get_camera(i).project(pair.vertices.facial[i - 1])
+        found, _ = metadata.get_camera(i).project(pair.vertices.facial[i - 1, : len(moving)])
         np.testing.assert_allclose(found, expected, atol=1e-2)
         ys, xs = np.nonzero(pair.mask)
         inside = (expected > -0.5).all(1) & (expected[:, 0] < 95.5) & (expected[:, 1] < 79.5)

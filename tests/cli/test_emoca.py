@@ -62,5 +62,5 @@ def test_the_last_frame_is_emocas_pose(dataset: Path) -> None:
         pose = np.load(code / "pose.npy").astype(np.float64)
         whole = np.concatenate([pose[:3], np.zeros(3), pose[3:], np.zeros(6)])
         expected = model.vertices(np.load(code / "shape.npy"), np.load(code / "exp.npy")[None], whole[None])
-        np.testing.assert_allclose(pair.vertices.facial[-1], expected[0], atol=1e-7)
+        np.testing.assert_allclose(pair.vertices.facial[-1, : expected.shape[1]], expected[0], atol=1e-7)
     assert emotions == {"happy", "sad"}
