@@ -63,7 +63,9 @@ def test_a_moving_camera_and_its_pictures(tmp_path: Path) -> None:
     for i in range(1, FRAMES + 1):
         Image.fromarray(picture).save(tmp_path / "video" / f"{i:04d}.png")
     arguments = ("--params", tmp_path / "clip.parquet", "--camera", "tracked", "--source-images", tmp_path / "video")
-    report = render(*arguments, "--resolution", "96x80", "--image-format", "png", "--out", tmp_path / "out")
+    report = render(
+        *arguments, "--resolution", "96x80", "--image-format", "png", "--props", "none", "--out", tmp_path / "out"
+    )
     assert report["rendered"] == 1
     verified = verify_dataset(tmp_path / "out")
     assert verified.passed, [str(failure) for failure in verified.failures]
