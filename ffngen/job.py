@@ -42,9 +42,11 @@ def _listed(value: Any) -> Any:
     """``all``, ``none``, a word, or several, as a list in the order in which kinds are defined."""
     kinds = get_args(PropKind)
     words = [value] if isinstance(value, str) else value
-    if words in (["all"], ["none"]):
-        return kinds if words == ["all"] else ()
-    if isinstance(words, list | tuple) and all(word in kinds for word in words):
+    if not isinstance(words, list | tuple):
+        return words
+    if list(words) in (["all"], ["none"]):
+        return kinds if words[0] == "all" else ()
+    if all(word in kinds for word in words):
         return tuple(kind for kind in kinds if kind in words)
     return words
 

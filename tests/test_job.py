@@ -199,6 +199,7 @@ def test_content_is_what_a_sequence_holds() -> None:
     ("given", "kinds"),
     [
         ("none", ()),
+        (("none",), ()),
         ("hair", ("hair",)),
         (["collar", "lashes"], ("lashes", "collar")),
         (["all"], ("lashes", "brows", "hair", "glasses", "collar")),
