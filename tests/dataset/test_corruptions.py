@@ -20,6 +20,7 @@ from made_dataset import (
     WIDTH,
     camera,
     closed_form,
+    faults,
     finish_dataset,
     metadata_path,
     panels,
@@ -32,7 +33,7 @@ from ffngen.dataset.arrays import encode_mask, encode_vertices, read_mask, read_
 from ffngen.dataset.layout import DATASET_FILE, Output, Record, SequenceKey
 from ffngen.dataset.manifest import build_manifest
 from ffngen.dataset.metadata import read_metadata
-from ffngen.dataset.report import Fault, VerifyReport
+from ffngen.dataset.report import Fault
 from ffngen.dataset.verify import verify_dataset
 from ffngen.flow.exr import read_depth_exr, write_depth_exr
 from ffngen.flow.files import FlowFormat, read_flow, write_flow
@@ -59,12 +60,6 @@ def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def dataset(pristine: Path, tmp_path: Path) -> Path:
     shutil.copytree(pristine, tmp_path / "dataset")
     return tmp_path / "dataset"
-
-
-def faults(report: VerifyReport) -> set[Fault]:
-    for failure in report.failures:
-        assert "\n" not in str(failure)
-    return {failure.fault for failure in report.failures}
 
 
 Change = Callable[[np.ndarray], np.ndarray]

@@ -11,6 +11,7 @@ import pytest
 from made_dataset import (
     camera,
     closed_form,
+    faults,
     finish_dataset,
     grid_faces,
     mesh,
@@ -21,7 +22,7 @@ from made_dataset import (
 from ffngen.dataset.layout import DATASET_FILE, SequenceKey
 from ffngen.dataset.manifest import build_manifest
 from ffngen.dataset.raycast import cast_frame
-from ffngen.dataset.report import Fault, VerifyReport
+from ffngen.dataset.report import Fault
 from ffngen.dataset.verify import verify_dataset
 from ffngen.errors import DatasetError
 from ffngen.flow.files import FlowFormat
@@ -45,12 +46,6 @@ def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def dataset(pristine: Path, tmp_path: Path) -> Path:
     shutil.copytree(pristine, tmp_path / "dataset")
     return tmp_path / "dataset"
-
-
-def faults(report: VerifyReport) -> set[Fault]:
-    for failure in report.failures:
-        assert "\n" not in str(failure)
-    return {failure.fault for failure in report.failures}
 
 
 def test_the_scene_is_worth_testing() -> None:

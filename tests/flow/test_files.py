@@ -25,8 +25,8 @@ def some_flow(height: int = 37, width: int = 23) -> np.ndarray:
     return flow
 
 
-@pytest.mark.parametrize("suffix", [".flo", ".exr"])
-@pytest.mark.parametrize("shape", [(37, 23), (1, 1), (16, 5), (33, 1)])
+@pytest.mark.parametrize("suffix", [".flo", ".exr", ".flo5", ".npz"])
+@pytest.mark.parametrize("shape", [(37, 23), (1, 1), (16, 5), (33, 1), (150, 23)])
 def test_round_trip(tmp_path: Path, suffix: str, shape: tuple[int, int]) -> None:
     path = tmp_path / f"a{suffix}"
     flow = some_flow(*shape)
@@ -34,13 +34,17 @@ def test_round_trip(tmp_path: Path, suffix: str, shape: tuple[int, int]) -> None
     back = read_flow(path)
     assert back.dtype == np.float32
     np.testing.assert_array_equal(back, flow)
+    np.testing.assert_array_equal(read_flow(path, slice(0, 1)), flow[:1])
+    np.testing.assert_array_equal(read_flow(path, slice(shape[0] // 2, shape[0])), flow[shape[0] // 2 :])
     first = path.read_bytes()
     write_flow(path, flow.copy())
     assert path.read_bytes() == first
     assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
+    with pytest.raises(InputFileError, match="where 2 x 2 belong"):
+        read_flow(path, None, (2, 2))
 
 
-@pytest.mark.parametrize("suffix", [".flo", ".exr"])
+@pytest.mark.parametrize("suffix", [".flo", ".exr", ".flo5", ".npz"])
 def test_invalid_pixels_come_back_unknown(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"a{suffix}"
     flow = some_flow()

@@ -19,40 +19,6 @@ def some_flow(height: int = 150, width: int = 23) -> np.ndarray:
     return np.random.default_rng(0).normal(scale=8, size=(height, width, 2)).astype(np.float32)
 
 
-@pytest.mark.parametrize("suffix", [".flo5", ".npz"])
-@pytest.mark.parametrize("shape", [(150, 23), (1, 1), (64, 5)])
-def test_round_trip(tmp_path: Path, suffix: str, shape: tuple[int, int]) -> None:
-    path = tmp_path / f"a{suffix}"
-    flow = some_flow(*shape)
-    write_flow(path, flow)
-    back = read_flow(path)
-    assert back.dtype == np.float32
-    np.testing.assert_array_equal(back, flow)
-    np.testing.assert_array_equal(read_flow(path, slice(0, 1)), flow[:1])
-    np.testing.assert_array_equal(read_flow(path, slice(shape[0] // 2, shape[0])), flow[shape[0] // 2 :])
-    first = path.read_bytes()
-    write_flow(path, flow.copy())
-    assert path.read_bytes() == first
-    assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
-    with pytest.raises(InputFileError, match="where 2 x 2 belong"):
-        read_flow(path, None, (2, 2))
-
-
-@pytest.mark.parametrize("suffix", [".flo5", ".npz"])
-def test_invalid_pixels_come_back_unknown(tmp_path: Path, suffix: str) -> None:
-    path = tmp_path / f"a{suffix}"
-    flow = some_flow()
-    valid = np.ones(flow.shape[:2], dtype=bool)
-    valid[3, 4] = valid[10, 0] = False
-    flow[3, 4] = np.nan
-    write_flow(path, flow, valid)
-    back = read_flow(path)
-    np.testing.assert_array_equal(known(back), valid)
-    np.testing.assert_array_equal(back[valid], flow[valid])
-    with pytest.raises(ValueError, match="finite"):
-        write_flow(path, flow)
-
-
 def test_what_other_writers_write(tmp_path: Path) -> None:
     """Spring's own way (gzip, NaN where unknown), uncompressed, double; and plain .npz files."""
     flow = some_flow()

@@ -27,6 +27,7 @@ from ffngen.dataset.metadata import (
     encode_metadata,
     read_metadata,
 )
+from ffngen.dataset.report import Fault, VerifyReport
 from ffngen.flow.exr import write_depth_exr
 from ffngen.flow.files import FlowFormat, write_flow
 from ffngen.geometry.camera import Camera
@@ -243,6 +244,13 @@ def write_sequence(
 def _poses(layout: SequenceLayout) -> tuple[Pose, ...]:
     poses = [camera_of(t, moves=True).T_world_cam.tolist() for t in layout.facial_frames]
     return tuple(tuple(tuple(row) for row in pose) for pose in poses)  # type: ignore[misc]
+
+
+def faults(report: VerifyReport) -> set[Fault]:
+    """What kinds of failures a report holds, each of which is one line."""
+    for failure in report.failures:
+        assert "\n" not in str(failure)
+    return {failure.fault for failure in report.failures}
 
 
 def metadata_path(root: Path, key: SequenceKey) -> Path:
