@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from made_dataset import camera, cast_panels, closed_form, finish_dataset, grid_faces, panels, write_sequence
+from made_dataset import camera, cast_panels, closed_form, faults, finish_dataset, grid_faces, panels, write_sequence
 
 from ffngen.atomic import sha256_file
 from ffngen.cli import main
@@ -25,7 +25,7 @@ from ffngen.dataset.labels.read import PairLabels
 from ffngen.dataset.labels.regions import PROPS, SKIN, face_ids
 from ffngen.dataset.layout import SequenceKey
 from ffngen.dataset.read import FlowDataset
-from ffngen.dataset.report import Fault, VerifyReport
+from ffngen.dataset.report import Fault
 from ffngen.dataset.verify import verify_dataset
 from ffngen.errors import DatasetError, FfngenError, JobError
 from ffngen.flow.exr import read_depth_exr, write_depth_exr
@@ -96,10 +96,6 @@ def sign(root: Path) -> None:
     for path, entry in record["files"].items():
         entry.update(bytes=(root / path).stat().st_size, sha256=sha256_file(root / path))
     record_path(root).write_text(json.dumps(record))
-
-
-def faults(report: VerifyReport) -> set[Fault]:
-    return {failure.fault for failure in report.failures}
 
 
 def test_everything_passes(labelled: Path) -> None:
