@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from ffngen.appearance.background import seen_of_plane
 from ffngen.appearance.development import Development
-from ffngen.appearance.look import Look
 from ffngen.appearance.materials import sample_eye, sample_skin
 from ffngen.appearance.relief import RELIEF_RANGE
 from ffngen.appearance.skin import look_of
@@ -26,9 +25,8 @@ from ffngen.motion.steady import holds_head_still, steadied
 from ffngen.motion.tracked import sample_times, tracked_sequence
 from ffngen.motion.vertices import sequence_vertices
 from ffngen.params.parameter_set import ParameterSet
-from ffngen.props.dressing import make_props
-from ffngen.props.prop import DressedHead, dress
-from ffngen.props.wardrobe import Wardrobe, sample_wardrobe
+from ffngen.props.prop import DressedHead
+from ffngen.props.wardrobe import wardrobe_of
 from ffngen.render.request import MATERIALS, RawPass, SequenceRequest, Settings
 from ffngen.scene.handheld import FPS
 from ffngen.seeds import derive_generator, derive_seed
@@ -89,9 +87,7 @@ def compose(context: JobContext, plan: SequencePlan) -> ComposedSequence:
     facial, head = sequence_vertices(model, _motion(context, plan))
 
     skin_seed = derive_seed(job.seed, "skin", plan.identity)
-    look = look_of(skin_seed)
-    wardrobe = sample_wardrobe(derive_generator(skin_seed, "wardrobe"), look)
-    dressed = _dressed(context, parameters, look, wardrobe, skin_seed)
+    dressed = context.dressed_head(plan.parameters_index, skin_seed)
     scene_seed = derive_seed(job.seed, "scene", plan.name)
     motion = _motion_record(context, plan)
     view = compose_view(context, plan, np.concatenate([facial, head]), scene_seed, motion.get("fps") or FPS)
@@ -144,8 +140,8 @@ def compose(context: JobContext, plan: SequencePlan) -> ComposedSequence:
         "samples": job.samples,
         "denoise": job.denoise,
         "jaw_motion": job.jaw_motion,
-        "look": look.to_json() if job.textures == "generated" or dressed.props else None,
-        "wardrobe": wardrobe.to_json() if dressed.props else None,
+        "look": look_of(skin_seed).to_json() if job.textures == "generated" or dressed.props else None,
+        "wardrobe": wardrobe_of(skin_seed).to_json() if dressed.props else None,
         "props": [{"kind": prop.kind, "faces": [first, last]} for prop, first, last in dressed.face_ranges()],
         **appearance,
     }
@@ -153,16 +149,6 @@ def compose(context: JobContext, plan: SequencePlan) -> ComposedSequence:
     # JSON knows lists alone; the record must compare equal when it is read back.
     record = json.loads(json.dumps(record))
     return ComposedSequence(request, parameters, atlas, light.backdrop.picture, development, record, seeds, motion)
-
-
-def _dressed(
-    context: JobContext, parameters: ParameterSet, look: Look, wardrobe: Wardrobe, skin_seed: int
-) -> DressedHead:
-    """The topology of the head with its props; those follow the head's posed vertices."""
-    model = context.model
-    neutral = model.with_shape(parameters.betas, parameters.static_offset).neutral
-    props = make_props(model, neutral, look, wardrobe, context.props, derive_seed(skin_seed, "props"))
-    return dress(model, props)
 
 
 def _materials(context: JobContext, dressed: DressedHead) -> NDArray[np.uint8]:

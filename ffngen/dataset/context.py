@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ffngen.appearance.albedo import SUFFIX, AlbedoModel
 from ffngen.appearance.own_hdris import hdris_digest, own_hdris
-from ffngen.appearance.skin import generate_texture
+from ffngen.appearance.skin import generate_texture, look_of
 from ffngen.appearance.textures import TextureFolder
 from ffngen.atomic import sha256_file
 from ffngen.dataset.source_view import check_views
@@ -26,12 +26,14 @@ from ffngen.head.model import HeadModel
 from ffngen.head.open_head import ensure_built
 from ffngen.job import Job
 from ffngen.params.source import ParameterSource, parameter_source
-from ffngen.props.dressing import missing_for
-from ffngen.props.prop import KINDS
+from ffngen.props.dressing import make_props, missing_for
+from ffngen.props.prop import KINDS, DressedHead, dress
+from ffngen.props.wardrobe import wardrobe_of
 from ffngen.render.request import MATERIALS
 from ffngen.render.template import read_template
 from ffngen.scene.preset import TEMPLATE_SUFFIX, ScenePreset, load_preset
 from ffngen.scene.template import SceneTemplate
+from ffngen.seeds import derive_seed
 
 #: Which regions of a head are of which material; all the rest is skin.
 _REGION_MATERIALS = (
@@ -130,6 +132,19 @@ class JobContext:
         @lru_cache(maxsize=8)
         def make(seed: int) -> bytes:
             return encode_fast_png(generate_texture(self.model, seed=seed, size=self.job.texture_size))
+
+        return make
+
+    @cached_property
+    def dressed_head(self) -> Callable[[int, int], DressedHead]:
+        """A person's head with what it wears, by parameter set and skin seed; the last ones are kept."""
+
+        @lru_cache(maxsize=8)
+        def make(parameters_index: int, skin_seed: int) -> DressedHead:
+            parameters = self.source.parameters(parameters_index)
+            neutral = self.model.with_shape(parameters.betas, parameters.static_offset).neutral
+            look, wardrobe, seed = look_of(skin_seed), wardrobe_of(skin_seed), derive_seed(skin_seed, "props")
+            return dress(self.model, make_props(self.model, neutral, look, wardrobe, self.props, seed))
 
         return make
 

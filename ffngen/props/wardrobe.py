@@ -8,6 +8,8 @@ from typing import Any, Literal
 import numpy as np
 
 from ffngen.appearance.look import Look, Rgb
+from ffngen.appearance.skin import look_of
+from ffngen.seeds import derive_generator
 
 #: cropped: a few millimetres; short: fuller on top; fringe: short, over the forehead; long: to the jaw or beyond.
 HairStyle = Literal["none", "cropped", "short", "fringe", "long"]
@@ -68,6 +70,11 @@ class Wardrobe:
     def to_json(self) -> dict[str, Any]:
         """A JSON-ready record."""
         return asdict(self)
+
+
+def wardrobe_of(skin_seed: int) -> Wardrobe:
+    """The wardrobe of the person whose skin is generated from a seed."""
+    return sample_wardrobe(derive_generator(skin_seed, "wardrobe"), look_of(skin_seed))
 
 
 def sample_wardrobe(rng: np.random.Generator, look: Look) -> Wardrobe:
