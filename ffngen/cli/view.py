@@ -67,14 +67,14 @@ def command(
         pairs = _save(recording, save, data, chosen[:limit])
         click.echo(f"{save}: {pairs} pairs, {save.stat().st_size / 1e6:.1f} MB; open it with `rerun {save}`")
     elif web:
-        recording.serve_web(open_browser=False, web_port=port, grpc_port=port + 1, default_blueprint=viewer_layout())
+        recording.serve_web(open_browser=False, web_port=port, grpc_port=port + 1)
         source = f"rerun%2Bhttp://127.0.0.1:{port + 1}/proxy"
         click.echo(f"open http://127.0.0.1:{port}/?url={source} and stop with Ctrl-C")
         _send(recording, data, chosen[:limit])
         while True:
             time.sleep(3600)
     else:
-        recording.spawn(default_blueprint=viewer_layout())
+        recording.spawn()
         _send(recording, data, chosen[:limit])
     if len(chosen) > limit:
         click.echo(f"{limit} of {len(chosen)} sequences; --limit shows more, --sequence others")
@@ -106,7 +106,7 @@ def _save(recording: Any, path: Path, data: FlowDataset, chosen: list[SequenceKe
 
     def write(temporary: Path) -> None:
         nonlocal sent
-        recording.save(temporary, default_blueprint=viewer_layout())
+        recording.save(temporary)
         sent = _send(recording, data, chosen)
         recording.disconnect()
 
@@ -115,6 +115,12 @@ def _save(recording: Any, path: Path, data: FlowDataset, chosen: list[SequenceKe
 
 
 def _send(recording: Any, data: FlowDataset, chosen: list[SequenceKey]) -> int:
+    """Send the layout and the sequences to where the recording goes.
+
+    ``serve_web(default_blueprint=...)`` would send the layout too, but with Python's lock held until it is sent, while
+    the thread that sends it needs that lock to let go of numpy's memory: both waited for ever, once in ten starts.
+    """
+    recording.send_blueprint(viewer_layout())
     with make_progress() as progress:
         task = progress.add_task("reading", total=len(chosen), note="")
         return send_dataset(recording, data, chosen, lambda done, total: progress.update(task, completed=done))
