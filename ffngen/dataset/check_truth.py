@@ -127,11 +127,11 @@ def _compare_frame(
     """Compare mask, depth and flows; pixels that prove to lie at an edge are added to ``silhouette``."""
     hit, mask = cast.hit, frame.read(Output.MASK) != 0
     later = targets[0][1] if targets else cast.camera
-    plane_depth, plane_flow = cast_plane(frame.metadata.background, cast.camera, later)
+    plane = cast_plane(frame.metadata.background, cast.camera, later)
     _look_again(cast, (mask != hit) & ~silhouette, targets, silhouette)
     if targets:
         _compare_flows(frame, cast, targets, silhouette, mask, pools)
-        _compare_beside(frame, None if later == cast.camera else plane_flow, ~mask, pools)
+        _compare_beside(frame, None if later == cast.camera else plane.flow, ~mask, pools)
     inside = hit & ~silhouette
     pools.head_pixels += int(hit.sum())
     pools.head_silhouette_pixels += int((hit & silhouette).sum())
@@ -140,7 +140,7 @@ def _compare_frame(
     pools.mask_disagreement_inside += int(((mask != hit) & ~silhouette).sum())
     depth = frame.read(Output.DEPTH)
     pools.depth.add(depth[inside] - cast.depth[inside])
-    pools.background.add(depth[~hit & ~silhouette] - plane_depth[~hit & ~silhouette])
+    pools.background.add(depth[~hit & ~silhouette] - plane.depth[~hit & ~silhouette])
 
 
 def _compare_images(

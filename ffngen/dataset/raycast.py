@@ -12,7 +12,7 @@ the triangle's edges too, and so tell what a neighbouring pixel would show if th
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -222,19 +222,31 @@ def cast_frame(vertices: NDArray[Any], faces: NDArray[Any], camera: Camera) -> C
     return CastFrame(camera, triangles, rays, triangle, barycentric, depth, crosses, determinants, scene)
 
 
-def cast_plane(plane: FacingPlane, camera: Camera, later: Camera) -> tuple[Array64, Array64]:
+class CastPlane(NamedTuple):
+    """A plane as it is seen through the centre of each pixel of a frame.
+
+    :param depth: (H, W) float64, metres along the axis of the frame's camera.
+    :param flow: (H, W, 2) float64, pixels: to another frame.
+    :param depth_after: (H, W) float64, metres along the axis of that frame's camera.
+    """
+
+    depth: Array64
+    flow: Array64
+    depth_after: Array64
+
+
+def cast_plane(plane: FacingPlane, camera: Camera, later: Camera) -> CastPlane:
     """The plane behind the head through the centre of each pixel, as if nothing stood before it.
 
     :param later: the camera of the frame that the flow leads to.
-    :returns: depth (H, W) float64, metres along the axis of ``camera``, and flow (H, W, 2) float64, pixels.
     """
     axis = plane.view.T_world_cam[:3, 2]
     point = plane.view.position + plane.depth * axis
     origin, directions = camera.pixel_rays()
     depth = ((point - origin) @ axis) / (directions @ axis)
-    pixels, _ = later.project(origin + depth[..., None] * directions)
+    pixels, depth_after = later.project(origin + depth[..., None] * directions)
     u, v = np.meshgrid(np.arange(camera.width), np.arange(camera.height))
-    return depth, pixels - np.stack([u, v], axis=-1)
+    return CastPlane(depth, pixels - np.stack([u, v], axis=-1), depth_after)
 
 
 def _meet(crosses: Array64, determinants: Array64, rays: Array64) -> tuple[Array64, Array64]:

@@ -56,6 +56,16 @@ class FacingPlane:
         depth: NDArray[np.float32] = (distance / (a * u + b * v + c)).astype(np.float32)
         return depth
 
+    def depth_after(self, camera: Camera, later: Camera) -> NDArray[np.float32]:
+        """(H, W) float32, metres along the axis of ``later``: the depth there of what ``camera``'s pixels show."""
+        if later == camera:
+            return self.depth_in(camera)
+        # The homography's last row is the ratio of the depths, as K's is (0, 0, 1).
+        a, b, c = self.homography(camera, later)[2]
+        u, v = np.meshgrid(np.arange(camera.width, dtype=np.float64), np.arange(camera.height, dtype=np.float64))
+        depth: NDArray[np.float32] = (self.depth_in(camera) * (a * u + b * v + c)).astype(np.float32)
+        return depth
+
     def _in(self, camera: Camera) -> tuple[Array64, float]:
         """Unit normal (3,) and distance, metres, in a camera's coordinates."""
         T = camera.T_cam_world @ self.view.T_world_cam

@@ -20,7 +20,7 @@ from ffngen.dataset.labels.surface import Surface, read_surface
 from ffngen.dataset.labels.tally import Tally, judge
 from ffngen.dataset.layout import Output, Record
 from ffngen.dataset.metadata import SequenceMetadata
-from ffngen.dataset.raycast import CastFrame, Target, cast_frame
+from ffngen.dataset.raycast import CastFrame, CastPlane, Target, cast_frame, cast_plane
 from ffngen.dataset.report import Failure, Fault, LabelTruth
 from ffngen.errors import DatasetError, FfngenError, InputFileError
 from ffngen.flow.files import read_flow
@@ -51,12 +51,11 @@ class _Shots:
 
     def __init__(self, vertices: SequenceVertices, metadata: SequenceMetadata) -> None:
         first = int(vertices.frames[0])
-        camera = metadata.get_camera(first)
 
         @lru_cache(maxsize=6)
         def shot(kind: str, number: int) -> _Shot:
             corners = vertices.facial[number - first] if kind == "facial" else vertices.head[number - first - 1]
-            return _Shot(cast_frame(corners, vertices.faces, camera), corners)
+            return _Shot(cast_frame(corners, vertices.faces, metadata.get_camera(number)), corners)
 
         self.of = shot
 
@@ -163,10 +162,10 @@ class _Check:
         return read_flow(path, size=(height, width))
 
     def _flow(self, fault: Fault, first: _Shot, second: _Shot, flow: Flow) -> None:
-        """Compare a flow with that of the rays, away from silhouettes; beside the head nothing moves."""
+        """Compare a flow with that of the rays, away from silhouettes."""
         cast = first.cast
         silhouette = cast.silhouette((second.target,))
-        missed = flow - cast.flow_to(*second.target)
+        missed = flow - self._cast_flow(first, second)
         errors = np.hypot(missed[..., 0], missed[..., 1])
         # What the files' format rounds away was not there to be right or wrong.
         errors = np.maximum(errors - self._metadata.flow_format.rounding(flow), 0)
@@ -174,6 +173,16 @@ class _Check:
         if suspect.sum() <= MAX_SUSPECTS * cast.hit.sum():
             silhouette |= cast.near_edge(suspect, (second.target,))
         self.tally.add(fault, errors[(cast.hit | (errors > 0)) & ~silhouette])
+
+    def _plane(self, first: _Shot, second: _Shot) -> CastPlane:
+        return cast_plane(self._metadata.background, first.cast.camera, second.cast.camera)
+
+    def _cast_flow(self, first: _Shot, second: _Shot) -> NDArray[np.float64]:
+        """(H, W, 2): the flow of the head, and of what is behind it; exactly 0 there for a camera at rest."""
+        flow = first.cast.flow_to(*second.target)
+        if second.cast.camera != first.cast.camera:
+            flow[~first.cast.hit] = self._plane(first, second).flow[~first.cast.hit]
+        return flow
 
     def _cycle(self, first: _Shot, second: _Shot, forward: Flow, backward: Flow) -> None:
         """Go to the next frame and back, where the point is visible there and all pixels around it show its surface."""
@@ -187,16 +196,22 @@ class _Check:
     def _occlusion(self, first: _Shot, second: _Shot, occlusion: NDArray[np.uint8]) -> None:
         """Compare an occlusion map where either frame shows the head, away from silhouettes; and what is hidden."""
         cast, target = first.cast, second.cast
-        expected = np.where(target.hit & ~cast.hit, _HIDDEN, _VISIBLE)
-        expected[cast.hit & ~cast.visible_in(target, second.vertices)] = _HIDDEN
         rows, columns = np.mgrid[: cast.camera.height, : cast.camera.width]
-        flow = cast.flow_to(*second.target)
-        u, v = columns + flow[..., 0] + 0.5, rows + flow[..., 1] + 0.5
-        expected[(u < 0) | (v < 0) | (u > cast.camera.width) | (v > cast.camera.height)] = _OUTSIDE
+        flow = self._cast_flow(first, second)
+        u, v = columns + flow[..., 0], rows + flow[..., 1]
+        # Where the surroundings are seen in the other frame, the head may stand now.
+        beside = ~cast.hit
+        rays = np.stack([u, v, np.ones_like(u)], axis=-1)[beside] @ np.linalg.inv(target.camera.K).T
+        covered = np.zeros_like(beside)
+        covered[beside] = np.isfinite(target.depth_along(rays))
+        expected = np.where(covered, _HIDDEN, _VISIBLE)
+        expected[cast.hit & ~cast.visible_in(target, second.vertices)] = _HIDDEN
+        expected[(u < -0.5) | (v < -0.5) | (u > cast.camera.width - 0.5) | (v > cast.camera.height - 0.5)] = _OUTSIDE
         # Behind the head's outline in the other frame, a pixel of the surroundings is covered in part.
-        edge = cast.silhouette((second.target,)) | (~cast.hit & target.silhouette((first.target,)))
+        outline, _ = backward_warp(target.silhouette((first.target,)).astype(np.float64), flow)
+        edge = cast.silhouette((second.target,)) | (beside & (outline > 0))
         wrong = occlusion != expected
-        self.tally.add(Fault.OCCLUSION, wrong[(cast.hit | target.hit) & ~edge])
+        self.tally.add(Fault.OCCLUSION, wrong[(cast.hit | covered) & ~edge])
         # Most of what is hidden lies within a pixel of an edge: there, some may be wrong.
         self.tally.add(Fault.HIDDEN, wrong[(expected != _VISIBLE) | (occlusion != _VISIBLE)])
 
@@ -206,9 +221,10 @@ class _Check:
         inside = cast.hit & ~cast.silhouette((second.target,))
         faces, weights = cast.faces[cast.triangle[inside]], cast.barycentric[inside]
         before, after = (
-            np.einsum("pc,pcx->px", weights, cast.camera.to_camera(shot.vertices)[faces]) for shot in (first, second)
+            np.einsum("pc,pcx->px", weights, shot.cast.camera.to_camera(shot.vertices)[faces])
+            for shot in (first, second)
         )
         self.tally.add(Fault.SCENE_FLOW, depth_next[inside] - after[:, 2])
         self.tally.add(Fault.SCENE_FLOW, np.linalg.norm(motion[inside] - (after - before), axis=1))
         beside = ~cast.hit & ~cast.silhouette((second.target,))
-        self.tally.add(Fault.SCENE_FLOW, depth_next[beside] - self._metadata.background_depth)
+        self.tally.add(Fault.SCENE_FLOW, (depth_next - self._plane(first, second).depth_after)[beside])

@@ -1,8 +1,12 @@
-"""Every label as a function of projected meshes; arrays alone, no files. The surroundings stand still."""
+"""Every label as a function of projected meshes; arrays alone, no files.
+
+The surroundings are a plane that stands still; where the camera moves, its image does too.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +17,7 @@ from ffngen.dataset.labels.surface import Surface
 from ffngen.dataset.labels.zbuffer import Array64, ProjectedMesh, SeenFrame
 from ffngen.dataset.raycast import HIDDEN_BEHIND
 from ffngen.flow.values import Flow
+from ffngen.geometry.plane import FacingPlane
 
 #: Values of an occlusion map.
 VISIBLE, HIDDEN, OUTSIDE = 0, 1, 2
@@ -23,10 +28,12 @@ COVERAGE_GRID = 8
 Bytes = NDArray[np.uint8]
 
 
-def flow(seen: SeenFrame, target: ProjectedMesh) -> Flow:
-    """(H, W, 2) float32, pixels: from a frame to another one; 0 beside the head, exactly 0 where no corner moves."""
-    height, width = seen.triangle.shape
-    result = np.zeros((height, width, 2), dtype=np.float32)
+def flow(seen: SeenFrame, target: ProjectedMesh, plane: FacingPlane) -> Flow:
+    """(H, W, 2) float32, pixels: from a frame to another one; exactly 0 where nothing moves before a camera at rest.
+
+    :param plane: what stands behind the head.
+    """
+    result = plane.flow(seen.mesh.camera, target.camera)
     moves = (seen.mesh.points != target.points).any(axis=1)[seen.mesh.faces].any(axis=1)
     pixels, _ = moved(seen, target)
     result[seen.hit] = np.where(moves[seen.seen][:, None], pixels - seen.places, 0)
@@ -42,25 +49,33 @@ def moved(seen: SeenFrame, target: ProjectedMesh) -> tuple[Array64, Array64]:
     return _pixels(target, points), points[:, 2]
 
 
-def depth_next(seen: SeenFrame, target: ProjectedMesh, background_depth: float) -> NDArray[np.float32]:
-    """(H, W) float32, metres: the depth that each pixel's point has in another frame."""
-    result = np.full(seen.triangle.shape, background_depth, dtype=np.float32)
+def depth_next(seen: SeenFrame, target: ProjectedMesh, plane: FacingPlane) -> NDArray[np.float32]:
+    """(H, W) float32, metres: the depth that each pixel's point has in another frame, for that frame's camera."""
+    result = plane.depth_after(seen.mesh.camera, target.camera)
     result[seen.hit] = moved(seen, target)[1]
     return result
 
 
-def occlusion(seen: SeenFrame, target: SeenFrame) -> Bytes:
+def occlusion(seen: SeenFrame, target: SeenFrame, plane: FacingPlane) -> Bytes:
     """(H, W) uint8: whether each pixel's point is still seen in another frame.
 
     :data:`HIDDEN` when the head, or a part of it, has moved before the point; :data:`OUTSIDE` when the point has left
     the picture; :data:`VISIBLE` elsewhere. A point of the surroundings is hidden where the head is now.
     """
-    result = np.where(~seen.hit & target.hit, HIDDEN, VISIBLE).astype(np.uint8)
-    pixels, depth = moved(seen, target.mesh)
-    result[seen.hit] = np.where(
-        outside(pixels, target.mesh), OUTSIDE, np.where(is_hidden(target.mesh, pixels, depth), HIDDEN, VISIBLE)
-    )
+    camera, later = seen.mesh.camera, target.mesh.camera
+    result = np.where(target.hit, HIDDEN, VISIBLE).astype(np.uint8)
+    result[seen.hit] = _fate(target.mesh, *moved(seen, target.mesh))
+    if later != camera:
+        rows, columns = np.nonzero(~seen.hit)
+        pixels = np.stack([columns, rows], axis=-1, dtype=np.float64) + plane.flow(camera, later)[rows, columns]
+        result[~seen.hit] = _fate(target.mesh, pixels, plane.depth_after(camera, later)[rows, columns])
     return result
+
+
+def _fate(mesh: ProjectedMesh, pixels: Array64, depth: NDArray[Any]) -> Bytes:
+    """(P,) uint8: what has become of points that are at (P, 2) and have depths (P,) in the frame of a mesh."""
+    hidden = np.where(is_hidden(mesh, pixels, depth), HIDDEN, VISIBLE)
+    return np.where(outside(pixels, mesh), OUTSIDE, hidden).astype(np.uint8)
 
 
 def outside(pixels: Array64, mesh: ProjectedMesh) -> NDArray[np.bool_]:
@@ -70,7 +85,7 @@ def outside(pixels: Array64, mesh: ProjectedMesh) -> NDArray[np.bool_]:
     return result
 
 
-def is_hidden(mesh: ProjectedMesh, pixels: Array64, depth: Array64) -> NDArray[np.bool_]:
+def is_hidden(mesh: ProjectedMesh, pixels: Array64, depth: NDArray[Any]) -> NDArray[np.bool_]:
     """(P,) bool: whether a surface lies before points, which are seen at (P, 2) and have depths (P,).
 
     By more than :data:`HIDDEN_BEHIND`: lids rest on eyeballs, and lips on each other.

@@ -117,12 +117,12 @@ class PairLabels:
 
     @property
     def facial_scene_flow(self) -> Floats:
-        """(H, W, 3) float32, metres, camera axes: how each pixel's point moves to frame t+1."""
+        """(H, W, 3) float32, metres: how each pixel's point moves to frame t+1, each in its own camera."""
         return self._scene_flow(Output.FACIAL_FLOW, self.facial_depth_next)
 
     @property
     def head_scene_flow(self) -> Floats:
-        """(H, W, 3) float32, metres, camera axes: how each pixel's point moves to the head-only frame t+1."""
+        """(H, W, 3) float32, metres: likewise to the head-only frame t+1."""
         return self._scene_flow(Output.HEAD_FLOW, self.head_depth_next)
 
     def _scene_flow(self, output: Output, depth_next: Floats) -> Floats:
@@ -182,7 +182,7 @@ class PairLabels:
 
 
 def scene_flow(depth: Floats, flow: Flow, depth_next: Floats, camera: Camera) -> Floats:
-    """(H, W, 3) float32, metres, camera axes: from optical flow and the depths before and after.
+    """(H, W, 3) float32, metres: from optical flow and the depths before and after, in each frame's own camera.
 
     :param depth: (H, W), metres.
     :param flow: (H, W, 2), pixels.

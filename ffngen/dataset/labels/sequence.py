@@ -49,23 +49,22 @@ class Frames:
     """
 
     def __init__(self, vertices: SequenceVertices, metadata: SequenceMetadata) -> None:
-        camera = metadata.get_camera(int(vertices.frames[0]))
+        first = int(vertices.frames[0])
 
         @lru_cache(maxsize=6)
-        def seen(kind: str, index: int) -> SeenFrame:
-            frame = (vertices.facial if kind == "facial" else vertices.head)[index]
-            return SeenFrame.of(ProjectedMesh.of(frame, vertices.faces, camera))
+        def seen(kind: str, number: int) -> SeenFrame:
+            frame = vertices.facial[number - first] if kind == "facial" else vertices.head[number - first - 1]
+            return SeenFrame.of(ProjectedMesh.of(frame, vertices.faces, metadata.get_camera(number)))
 
         self._seen = seen
-        self._first = int(vertices.frames[0])
 
     def facial(self, number: int) -> SeenFrame:
         """The facial frame of that number."""
-        return self._seen("facial", number - self._first)
+        return self._seen("facial", number)
 
     def head(self, number: int) -> SeenFrame:
         """The head-only frame that stands for the facial frame of that number."""
-        return self._seen("head", number - self._first - 1)
+        return self._seen("head", number)
 
 
 def prop_faces(metadata: SequenceMetadata) -> dict[str, NDArray[np.int32]]:
@@ -97,10 +96,6 @@ class SequenceLabels:
     def __init__(self, root: Path, folder: Path, metadata: SequenceMetadata, model: HeadModel | None) -> None:
         self._root, self._folder, self._metadata = root, folder, metadata
         path = root / metadata.layout.record(Record.VERTICES)
-        if metadata.camera_poses is not None:
-            # Occlusion, depth and backward flow of the plane behind the head would have to follow the camera.
-            what = "its camera moves, and labels are made for a camera that stands still"
-            raise DatasetError(what, where=path.parent, mend="render it with a scene that is not handheld")
         vertices = read_vertices(path)
         if vertices.frames.tolist() != list(metadata.layout.facial_frames):
             raise DatasetError("its frames are not those of the metadata", where=path)
@@ -162,6 +157,12 @@ class SequenceLabels:
     def _flow(self, output: LabelOutput, flow: Flow, frame: int, later: int | None = None) -> None:
         write_flow(self._path(output, frame, later), flow, flow_format=self._metadata.flow_format)
 
+    def _flow_between(self, first: SeenFrame, second: SeenFrame) -> Flow:
+        return compute.flow(first, second.mesh, self._metadata.background)
+
+    def _occlusion(self, first: SeenFrame, second: SeenFrame) -> NDArray[np.uint8]:
+        return compute.occlusion(first, second, self._metadata.background)
+
     def _write(self, kinds: tuple[LabelKind, ...], gaps: tuple[Gap, ...]) -> None:
         """Write every file of some kinds, frame by frame."""
         frames, layout = self._frames, self._metadata.layout
@@ -172,14 +173,14 @@ class SequenceLabels:
                     self._write_pair(kind, t, frames.facial(t), frames.facial(t + 1), frames.head(t + 1))
         if LabelKind.PAIRS in kinds:
             for a, b in label_layout(self._metadata, gaps).distant_pairs:
-                self._flow(_L.PAIR_FLOW, compute.flow(frames.facial(a), frames.facial(b).mesh), a, b)
-                write_grey(self._path(_L.PAIR_OCCLUSION, a, b), compute.occlusion(frames.facial(a), frames.facial(b)))
+                self._flow(_L.PAIR_FLOW, self._flow_between(frames.facial(a), frames.facial(b)), a, b)
+                write_grey(self._path(_L.PAIR_OCCLUSION, a, b), self._occlusion(frames.facial(a), frames.facial(b)))
 
     def _write_pair(self, kind: LabelKind, t: int, first: SeenFrame, second: SeenFrame, head: SeenFrame) -> None:
         match kind:
             case LabelKind.BACKWARD:
-                self._flow(_L.FACIAL_BACKWARD, compute.flow(second, first.mesh), t + 1)
-                self._flow(_L.HEAD_BACKWARD, compute.flow(head, first.mesh), t + 1)
+                self._flow(_L.FACIAL_BACKWARD, self._flow_between(second, first), t + 1)
+                self._flow(_L.HEAD_BACKWARD, self._flow_between(head, first), t + 1)
             case LabelKind.OCCLUSION:
                 for output, frame, one, other in (
                     (_L.FACIAL_OCCLUSION, t, first, second),
@@ -187,9 +188,9 @@ class SequenceLabels:
                     (_L.FACIAL_OCCLUSION_BACKWARD, t + 1, second, first),
                     (_L.HEAD_OCCLUSION_BACKWARD, t + 1, head, first),
                 ):
-                    write_grey(self._path(output, frame), compute.occlusion(one, other))
+                    write_grey(self._path(output, frame), self._occlusion(one, other))
             case LabelKind.SCENE_FLOW:
-                behind = self._metadata.background_depth
+                behind = self._metadata.background
                 for output, other in ((_L.FACIAL_DEPTH_NEXT, second), (_L.HEAD_DEPTH_NEXT, head)):
                     write_depth_exr(self._path(output, t), compute.depth_next(first, other.mesh, behind))
             case LabelKind.SEGMENTATION:

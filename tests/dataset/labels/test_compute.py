@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from made_dataset import BACKGROUND, HEIGHT, WIDTH, camera, cast_panels, closed_form, grid_faces, mesh, panels
+from made_dataset import (
+    BACKGROUND,
+    HEIGHT,
+    WIDTH,
+    camera,
+    camera_of,
+    cast_panels,
+    closed_form,
+    grid_faces,
+    mesh,
+    panels,
+    wall,
+)
 
 from ffngen.dataset.labels import compute
 from ffngen.dataset.labels.compute import HIDDEN, OUTSIDE, VISIBLE
@@ -12,12 +24,14 @@ from ffngen.dataset.labels.read import scene_flow
 from ffngen.dataset.labels.zbuffer import ProjectedMesh, SeenFrame
 from ffngen.errors import DatasetError
 from ffngen.geometry.camera import Camera
+from ffngen.geometry.plane import FacingPlane
 
 NOW, LATER = panels(1, 1), panels(2, 2)
+PLANE = FacingPlane(camera(), BACKGROUND)
 
 
-def seen(shape: list[np.ndarray]) -> SeenFrame:
-    return SeenFrame.of(ProjectedMesh.of(mesh(shape), grid_faces(), camera()))
+def seen(shape: list[np.ndarray], cam: Camera | None = None) -> SeenFrame:
+    return SeenFrame.of(ProjectedMesh.of(mesh(shape), grid_faces(), cam or camera()))
 
 
 def rays(pixels: np.ndarray) -> np.ndarray:
@@ -49,14 +63,14 @@ def test_mask_depth_and_flow_there_and_back() -> None:
     first, second = seen(NOW), seen(LATER)
     assert (first.hit != mask).sum() <= 3
     same = first.hit & (mask == 1)
-    error = np.hypot(*(compute.flow(first, second.mesh) - flow)[same].T)
+    error = np.hypot(*(compute.flow(first, second.mesh, PLANE) - flow)[same].T)
     assert np.percentile(error, 99) < 1e-4
     there = np.full(first.hit.shape, np.inf)
     there[first.hit] = first.mesh.surface_points(first.seen, first.weights)[:, 2]
     assert np.percentile(np.abs(there - depth)[same], 99) < 1e-6
 
     back, _, back_mask = closed_form(LATER, NOW)
-    backward = compute.flow(second, first.mesh)
+    backward = compute.flow(second, first.mesh, PLANE)
     inside = interior(back_mask) & second.hit
     assert np.percentile(np.hypot(*(backward - back)[inside].T), 99) < 1e-4
     # Both axes, both signs, and not the forward flow turned about.
@@ -68,7 +82,7 @@ def test_mask_depth_and_flow_there_and_back() -> None:
 def test_still_parts_do_not_move_at_all() -> None:
     moved = [NOW[0], panels(1, 2)[1]]
     first, second = seen(NOW), seen(moved)
-    flow = compute.flow(first, second.mesh)
+    flow = compute.flow(first, second.mesh, PLANE)
     _, _, _, places = cast_panels(NOW)
     nose = places[1][2]
     still = interior(nose) & ~nose
@@ -78,7 +92,7 @@ def test_still_parts_do_not_move_at_all() -> None:
 def test_depth_next_and_scene_flow() -> None:
     flow, depth, mask = closed_form(NOW, LATER)
     first, second = seen(NOW), seen(LATER)
-    after = compute.depth_next(first, second.mesh, BACKGROUND)
+    after = compute.depth_next(first, second.mesh, PLANE)
     assert (after[~first.hit] == np.float32(BACKGROUND)).all()
     motion = scene_flow(depth, flow, after, camera())
     R = camera().T_world_cam[:3, :3]
@@ -96,7 +110,7 @@ def test_depth_next_and_scene_flow() -> None:
 def test_occlusion(order: tuple[list[np.ndarray], list[np.ndarray]]) -> None:
     """The nose hides a part of the face, other than before, and both cover and uncover what is behind."""
     before, after = order
-    found = compute.occlusion(seen(before), seen(after))
+    found = compute.occlusion(seen(before), seen(after), PLANE)
     _, mask, _, places = cast_panels(before)
     expected = np.full((HEIGHT, WIDTH), VISIBLE)
     expected[~mask & cast_panels(after)[1]] = HIDDEN
@@ -109,6 +123,40 @@ def test_occlusion(order: tuple[list[np.ndarray], list[np.ndarray]]) -> None:
     assert (found == expected)[away].mean() >= 0.999
     assert ((expected == HIDDEN) & mask).sum() > 20 and ((expected == HIDDEN) & ~mask).sum() > 20
     assert ((found == HIDDEN) & (expected == HIDDEN)).sum() > 0.95 * (expected == HIDDEN).sum()
+
+
+def test_a_moving_camera_moves_what_is_behind() -> None:
+    """Flow, depth and occlusion of the head and of the wall, forward and backward, in closed form."""
+    one, other = camera_of(1, moves=True), camera_of(6, moves=True)
+    for (before, cam), (after, later) in (((NOW, one), (LATER, other)), ((LATER, other), (NOW, one))):
+        flow, _, mask = closed_form(before, after, 0.0, cam, later)
+        first, second = seen(before, cam), seen(after, later)
+        inside = interior(mask) & interior(cast_panels(before, cam=cam)[3][1][2])
+        assert inside[mask == 0].sum() > 4000 and np.abs(flow[inside & (mask == 0)]).max(axis=0).min() > 3
+        error = np.abs(compute.flow(first, second.mesh, PLANE) - flow)[inside]
+        assert np.percentile(error, 99.9) < 1e-4
+
+        # The wall's depth there, by where on the wall each pixel looks.
+        _, _, _, places = cast_panels(before, cam=cam)
+        a, b, on_wall = places[-1]
+        points = np.stack([np.ones_like(a), a, b], axis=-1)[on_wall] @ wall()
+        place, depth = later.project(points)
+        found = compute.depth_next(first, second.mesh, PLANE)[on_wall]
+        assert np.abs(found - depth)[inside[on_wall]].max() < 1e-5
+
+        # What it becomes there: beside the picture, or behind a panel, by the closed form at that place.
+        column, row = np.rint(place).astype(int).T
+        within = ((place >= -0.5) & (place <= [WIDTH - 0.5, HEIGHT - 0.5])).all(axis=1)
+        later_mask = cast_panels(after, cam=later)[1]
+        expected = np.full(len(place), OUTSIDE)
+        clipped = row.clip(0, HEIGHT - 1), column.clip(0, WIDTH - 1)
+        expected[within] = np.where(later_mask[clipped], HIDDEN, VISIBLE)[within]
+        # Beyond the outermost pixels' centres, the mask does not tell.
+        told = ((place >= 0) & (place <= [WIDTH - 1, HEIGHT - 1])).all(axis=1)
+        sure = ~within | (told & interior(later_mask)[clipped])
+        fate = compute.occlusion(first, second, PLANE)[on_wall]
+        assert (fate == expected)[sure & inside[on_wall]].all()
+        assert all((expected[sure] == kind).sum() > 100 for kind in (HIDDEN, OUTSIDE, VISIBLE))
 
 
 def frontal(width: int = 60, height: int = 40) -> Camera:
@@ -136,14 +184,14 @@ def quad(*edges: float) -> SeenFrame:
 def test_what_leaves_the_picture_is_outside() -> None:
     """A rectangle moves 20 pixels right, of which 12 lie beyond the edge."""
     first, second = quad(20.2, 47.4, 5.2, 30.7), quad(40.2, 67.4, 5.2, 30.7)
-    found = compute.occlusion(first, second)
+    found = compute.occlusion(first, second, FacingPlane(frontal(), 2.0))
     inside = np.zeros((40, 60), dtype=bool)
     inside[6:31, 21:48] = True
     expected = np.full((40, 60), VISIBLE)
     expected[6:31, 41:60] = np.where(inside[6:31, 41:60], VISIBLE, HIDDEN)
     expected[6:31, 40:48] = OUTSIDE
     assert np.array_equal(found, expected)
-    assert np.allclose(compute.flow(first, second.mesh)[first.hit], [20, 0], atol=1e-3)
+    assert np.allclose(compute.flow(first, second.mesh, FacingPlane(frontal(), 2.0))[first.hit], [20, 0], atol=1e-3)
 
 
 def test_coverage_of_a_rectangle_is_its_area() -> None:

@@ -13,7 +13,17 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from made_dataset import camera, cast_panels, closed_form, faults, finish_dataset, grid_faces, panels, write_sequence
+from made_dataset import (
+    camera,
+    camera_of,
+    cast_panels,
+    closed_form,
+    faults,
+    finish_dataset,
+    grid_faces,
+    panels,
+    write_sequence,
+)
 
 from ffngen.atomic import sha256_file
 from ffngen.cli import main
@@ -109,6 +119,59 @@ def test_everything_passes(labelled: Path) -> None:
     assert figures[Fault.LANDMARKS, "max px"].value <= 0.05
     assert all(one.count > 50 for one in figures.values())
     assert json.loads(json.dumps(report.to_json()))["labels"]
+
+
+def test_labels_where_the_camera_moves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = tmp_path / "dataset"
+    write_sequence(root, KEY, identity="made-000001", moves=True)
+    finish_dataset(root)
+    monkeypatch.setattr(make, "open_head", lambda *_: made_model())
+    last(label_dataset(root, ALL, (2, "first-last")))
+    one, cameras = labels(root), [camera_of(t, moves=True) for t in (1, 2, 3)]
+    back, _, mask = closed_form(panels(2, 2), panels(1, 1), 0, cameras[1], cameras[0])
+    error = np.hypot(*np.moveaxis(one.facial_backward - back, -1, 0))
+    assert np.percentile(error, 98) < 1e-3 and np.abs(back[mask == 0]).max(axis=0).min() > 1
+    far, _, _ = closed_form(panels(1, 1), panels(3, 3), 0, cameras[0], cameras[2])
+    assert np.percentile(np.hypot(*np.moveaxis(one.flow_to(3) - far, -1, 0)), 98) < 1e-3
+    # The wall stands still in the world, and so moves against the camera.
+    motion = one.facial_scene_flow[on_wall := one.segmentation == 0]
+    u, v = np.meshgrid(np.arange(mask.shape[1]), np.arange(mask.shape[0]))
+    now = FlowDataset(root).pairs(KEY)[0]
+    rays = np.stack([u, v, np.ones_like(u)], axis=-1) @ np.linalg.inv(camera().K).T
+    before = (rays * now.depth[..., None])[on_wall]
+    T = cameras[1].T_cam_world @ cameras[0].T_world_cam
+    np.testing.assert_allclose(motion, before @ T[:3, :3].T + T[:3, 3] - before, atol=2e-5)
+    pytest.importorskip("embreex")
+    report = verify_dataset(root)
+    assert not report.failures, "\n".join(map(str, report.failures))
+    figures = {(figure.fault, figure.what): figure for figure in report.labels[0].figures}
+    assert figures[Fault.BACKWARD_FLOW, "p99 px"].value <= 1e-3
+    assert figures[Fault.BACKWARD_FLOW, "p99 px"].count > 0.9 * 4 * mask.size
+    # Labels of a camera that stood still are found out.
+    for output, fault in (
+        (L.FACIAL_BACKWARD, Fault.BACKWARD_FLOW),
+        (L.FACIAL_OCCLUSION, Fault.HIDDEN),
+        (L.FACIAL_DEPTH_NEXT, Fault.SCENE_FLOW),
+    ):
+        assert fault in faults(verify_dataset(stale(root, tmp_path / output.value.replace("/", "_"), output)))
+
+
+def stale(root: Path, copy: Path, output: LabelOutput) -> Path:
+    """A copy in which what the camera's motion does to a label is missing."""
+    shutil.copytree(root, copy)
+    for path in (copy / output.value / str(KEY)).iterdir():
+        if output is L.FACIAL_BACKWARD:
+            one = FlowDataset(copy).pairs(KEY)[int(path.stem) - 2]
+            still = one.labels.facial_backward.copy()
+            still[FlowDataset(copy).pairs(KEY)[0].mask == 0] = 0
+            write_flow(path, still)
+        elif output is L.FACIAL_OCCLUSION:
+            found = files.read_occlusion(path)
+            files.write_grey(path, np.where(found == 2, 0, found).astype(np.uint8))
+        else:
+            write_depth_exr(path, np.full_like(read_depth_exr(path), 2.5))
+    sign(copy)
+    return copy
 
 
 def test_labels_are_those_of_the_closed_form(labelled: Path) -> None:
