@@ -16,6 +16,7 @@ from ffngen.cli.progress import make_progress
 from ffngen.dataset.layout import SPLITS, SequenceKey
 from ffngen.dataset.read import FlowDataset
 from ffngen.dataset.view import open_recording, send_dataset, viewer_layout
+from ffngen.dataset.view_labels import shown_labels
 from ffngen.errors import DatasetError, JobError
 
 _SHOWN = 4
@@ -120,7 +121,7 @@ def _send(recording: Any, data: FlowDataset, chosen: list[SequenceKey]) -> int:
     ``serve_web(default_blueprint=...)`` would send the layout too, but with Python's lock held until it is sent, while
     the thread that sends it needs that lock to let go of numpy's memory: both waited for ever, once in ten starts.
     """
-    recording.send_blueprint(viewer_layout())
+    recording.send_blueprint(viewer_layout(shown_labels(data, chosen)))
     with make_progress() as progress:
         task = progress.add_task("reading", total=len(chosen), note="")
         return send_dataset(recording, data, chosen, lambda done, total: progress.update(task, completed=done))

@@ -6,6 +6,8 @@ Entities::
     world/camera               the camera; below it image t, its depth and its mask
     image/{next,head_only}     image t+1 and the head-only image t+1
     flow/{facial,head,expression}    Middlebury's colours
+    labels/...                 those that a sequence has, as its label sheet draws them
+    world/camera/landmarks     on image t: green where visible, red where hidden
     about                      which sequence, which frame, how long the motion is
 
 The time line ``pair`` counts the pairs of all sequences that are shown. Pictures are sent as they lie on disk, flows as
@@ -26,6 +28,7 @@ from ffngen.atomic import read_bounded
 from ffngen.dataset.arrays import SequenceVertices
 from ffngen.dataset.layout import Output, SequenceKey
 from ffngen.dataset.read import FlowDataset, Pair
+from ffngen.dataset.view_labels import CAMERA, SequenceLabelPictures, label_entity
 from ffngen.extras import require
 from ffngen.flow.color import flow_to_rgb
 from ffngen.flow.values import Flow, known
@@ -33,7 +36,7 @@ from ffngen.geometry.camera import Camera
 from ffngen.images import encode_png, image_size
 
 APPLICATION = "ffngen"
-_CAMERA, _HEAD = "world/camera", "world/head"
+_HEAD = "world/head"
 _FLOWS = ("facial", "head", "expression")
 #: A vertex takes the colour of its pixel unless the depth map there is so much nearer, metres; else it is grey.
 _HIDDEN, _GREY = 3e-3, 110
@@ -51,36 +54,42 @@ def open_recording() -> Any:
     return rerun.RecordingStream(APPLICATION)
 
 
-def viewer_layout() -> Any:
-    """The blueprint: the head in space on the left, pictures and flows on the right."""
+def viewer_layout(labels: Sequence[str] = ()) -> Any:
+    """The blueprint: the head in space on the left; on the right pictures and flows, and labels behind a tab.
+
+    :param labels: the labels' names, from :func:`ffngen.dataset.view_labels.shown_labels`.
+    """
     import rerun.blueprint as rrb
 
     def picture(origin: str, name: str, *parts: str) -> Any:
         return rrb.Spatial2DView(origin=origin, name=name, contents=[f"{origin}/{part}" for part in parts] or origin)
 
+    pictures = rrb.Vertical(
+        rrb.Horizontal(
+            picture(CAMERA, "image t", "image", "landmarks"),
+            picture("image/next", "image t+1"),
+            picture("image/head_only", "head-only t+1"),
+        ),
+        rrb.Horizontal(*(picture(f"flow/{name}", f"{name} flow") for name in _FLOWS)),
+        rrb.Horizontal(
+            picture(CAMERA, "depth", "depth"),
+            picture(CAMERA, "mask", "image", "mask"),
+        ),
+        name="pictures",
+    )
+    grid = rrb.Grid(*(picture(label_entity(name), name) for name in labels), name="labels")
     return rrb.Blueprint(
         rrb.Horizontal(
             rrb.Vertical(
                 rrb.Spatial3DView(
                     origin="world",
                     name="head and camera",
-                    contents=["$origin/**", *(f"- {_CAMERA}/{name}" for name in ("depth", "mask"))],
+                    contents=["$origin/**", *(f"- {CAMERA}/{name}" for name in ("depth", "mask", "landmarks"))],
                 ),
                 rrb.TextDocumentView(origin="about", name="about"),
                 row_shares=[3, 1],
             ),
-            rrb.Vertical(
-                rrb.Horizontal(
-                    picture(_CAMERA, "image t", "image"),
-                    picture("image/next", "image t+1"),
-                    picture("image/head_only", "head-only t+1"),
-                ),
-                rrb.Horizontal(*(picture(f"flow/{name}", f"{name} flow") for name in _FLOWS)),
-                rrb.Horizontal(
-                    picture(_CAMERA, "depth", "depth"),
-                    picture(_CAMERA, "mask", "image", "mask"),
-                ),
-            ),
+            rrb.Tabs(pictures, grid, active_tab=0) if labels else pictures,
             column_shares=[2, 3],
         ),
         rrb.TimePanel(state="collapsed"),
@@ -108,6 +117,7 @@ def send_dataset(
     for number, key in enumerate(sequences, 1):
         pairs = data.pairs(key)
         vertices = pairs[0].vertices
+        labels = SequenceLabelPictures(pairs)
         longest = [_longest(pair.facial_flow for pair in pairs), _longest(pair.expression_flow for pair in pairs)]
         for index, pair in enumerate(pairs):
             recording.set_time("pair", sequence=sent)
@@ -115,6 +125,7 @@ def send_dataset(
             _send_pictures(recording, pair)
             _send_flows(recording, pair, *longest)
             _send_head(recording, pair, vertices, index)
+            labels.send(recording, pair)
             recording.log("about", _about(pair, *longest))
             sent += 1
         progress(number, len(sequences))
@@ -125,17 +136,17 @@ def _send_camera(recording: Any, camera: Camera) -> None:
     import rerun
 
     T = camera.T_world_cam
-    recording.log(_CAMERA, rerun.Transform3D(translation=T[:3, 3], mat3x3=T[:3, :3]))
+    recording.log(CAMERA, rerun.Transform3D(translation=T[:3, 3], mat3x3=T[:3, :3]))
     # Rerun has the corner of the top-left pixel at (0, 0), CONVENTIONS.md its centre.
     to_corner = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
     recording.log(
-        _CAMERA,
+        CAMERA,
         rerun.Pinhole(
             image_from_camera=to_corner @ camera.K,
             width=camera.width,
             height=camera.height,
             camera_xyz=rerun.ViewCoordinates.RDF,
-            image_plane_distance=0.2,
+            image_plane_distance=0.06,
         ),
     )
 
@@ -144,7 +155,7 @@ def _send_pictures(recording: Any, pair: Pair) -> None:
     import rerun
 
     pictures = (
-        (f"{_CAMERA}/image", Output.FACIAL_IMAGE, 0),
+        (f"{CAMERA}/image", Output.FACIAL_IMAGE, 0),
         ("image/next", Output.FACIAL_IMAGE, 1),
         ("image/head_only", Output.HEAD_IMAGE, 1),
     )
@@ -156,10 +167,10 @@ def _send_pictures(recording: Any, pair: Pair) -> None:
         recording.log(entity, rerun.EncodedImage(contents=content, media_type=media))
     mask, depth = pair.mask, pair.depth
     tint = rerun.EncodedImage(contents=_tint(mask), media_type="image/png", draw_order=1)
-    recording.log(f"{_CAMERA}/mask", tint)
+    recording.log(f"{CAMERA}/mask", tint)
     on_head = depth[(mask != 0) & np.isfinite(depth)]
     span = (float(on_head.min()), float(on_head.max())) if on_head.size else None
-    recording.log(f"{_CAMERA}/depth", rerun.DepthImage(depth, meter=1.0, colormap="viridis", depth_range=span))
+    recording.log(f"{CAMERA}/depth", rerun.DepthImage(depth, meter=1.0, colormap="viridis", depth_range=span))
 
 
 def _tint(mask: NDArray[np.uint8]) -> bytes:

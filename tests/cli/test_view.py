@@ -19,7 +19,10 @@ from made_dataset import HEIGHT, WIDTH, camera, make_dataset
 
 from ffngen.cli import main
 from ffngen.dataset import FlowDataset
+from ffngen.dataset.labels.layout import LabelKind
+from ffngen.dataset.labels.make import label_dataset
 from ffngen.dataset.view import vertex_colors, vertex_normals
+from ffngen.dataset.view_labels import shown_labels
 from ffngen.flow.color import flow_to_rgb
 
 rerun = pytest.importorskip("rerun", reason="rerun-sdk is not installed")
@@ -62,6 +65,23 @@ def test_what_a_recording_holds(dataset: Path, tmp_path: Path) -> None:
         # Rerun keeps matrices by columns, and its pixels begin at their corners.
         K = values("world/camera", "PinholeProjection", place)[0].reshape(3, 3).T
         np.testing.assert_allclose(K - camera().K, [[0, 0, 0.5], [0, 0, 0.5], [0, 0, 0]], atol=1e-4)
+
+
+def test_labels_are_shown(dataset: Path, tmp_path: Path) -> None:
+    """Those that need no head model: a picture each, where the sequence has them."""
+    labelled = tmp_path / "labelled"
+    shutil.copytree(dataset, labelled)
+    data = FlowDataset(labelled)
+    assert shown_labels(data, data.sequences) == []
+    list(label_dataset(labelled, (LabelKind.BACKWARD, LabelKind.COVERAGE)))
+    assert shown_labels(data, data.sequences) == ["backward facial", "backward head", "coverage"]
+    path = tmp_path / "faces.rrd"
+    assert run(labelled, "--save", path, "--limit", 1)[0] == 0
+    table = rerun.dataframe.load_recording(path).view(index="pair", contents="/**").select().read_all()
+    pair = FlowDataset(labelled)[0]
+    name = next(n for n in table.column_names if n.startswith("/labels/coverage:") and n.endswith("Blob"))
+    shown = cv2.imdecode(np.uint8(table[name][0].as_py()[0]), cv2.IMREAD_GRAYSCALE)
+    np.testing.assert_array_equal(shown, pair.labels.coverage)
 
 
 def test_normals_and_colours(dataset: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import cv2
@@ -13,10 +14,12 @@ from made_dataset import make_dataset
 
 from ffngen.cli import main
 from ffngen.dataset.convert.layouts import convert_files
+from ffngen.dataset.labels.layout import LabelKind
+from ffngen.dataset.labels.make import label_dataset
 from ffngen.dataset.read import FlowDataset, Pair
 from ffngen.errors import DatasetError
 from ffngen.flow.compact import MAX_ERROR
-from ffngen.flow.files import FlowFormat
+from ffngen.flow.files import FlowFormat, read_flow
 from ffngen.training.config import SourceConfig
 from ffngen.training.sample import Rows
 from ffngen.training.sources import open_source
@@ -127,3 +130,24 @@ def test_the_compact_error_is_all_that_a_second_hand_flow_has(dataset: Path, tmp
     for path, pair in zip(flows, pairs_of(plain), strict=True):
         error = np.abs(cv2.readOpticalFlow(str(path)) - pair.facial_flow)
         assert error.max() <= MAX_ERROR * 1.001
+
+
+def test_backward_flow_where_it_was_made(dataset: Path, tmp_path: Path) -> None:
+    """FlyingThings and Spring have a place for it: that of the frame where it begins."""
+    labelled = tmp_path / "labelled"
+    shutil.copytree(dataset, labelled)
+    list(label_dataset(labelled, (LabelKind.BACKWARD,)))
+    for layout, name in (
+        ("things", "optical_flow/TRAIN/A/0000/into_past/left/OpticalFlowIntoPast_{:04d}_L.pfm"),
+        ("spring", "train/0001/flow_BW_left/flow_BW_left_{:04d}.flo5"),
+    ):
+        out = tmp_path / layout
+        convert_files(labelled, out, layout, splits=("train",))  # type: ignore[arg-type]
+        for pair in pairs_of(labelled)[:2]:
+            flow = read_flow(out / name.format(pair.frame + 1))
+            if layout == "spring":
+                flow = flow[::2, ::2]
+            np.testing.assert_array_equal(flow, pair.labels.facial_backward)
+            assert np.abs(flow).max() > 1
+    convert_files(dataset, tmp_path / "plain", "spring", splits=("train",))
+    assert not list((tmp_path / "plain").rglob("*BW*"))

@@ -12,8 +12,9 @@ These are the published FacialFlowNet's (with masks as .npy), MPI Sintel's, KITT
 FlyingThings3D's and Spring's. Spring's flow has four values for each pixel of the image, in a grid of twice its size,
 and loaders take one of them or all: here all four are the pixel's own.
 
-Sintel, KITTI, FlyingThings and Spring know one flow alone and one sequence of images, so that head flow has no place
-there.
+Sintel, KITTI, FlyingThings and Spring know one motion and one sequence of images, so that head flow has no place there.
+FlyingThings (``into_past``) and Spring (``flow_BW_left``) have backward flow, too, which a dataset with
+backward labels gives.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from pathlib import Path
 from typing import Literal
 
 from ffngen.atomic import read_bounded, write_atomic
+from ffngen.dataset.labels.layout import LabelKind, LabelOutput
+from ffngen.dataset.labels.record import label_layout, read_labels
 from ffngen.dataset.layout import Output, SequenceKey
 from ffngen.dataset.metadata import SequenceMetadata
 from ffngen.dataset.read import FlowDataset
@@ -173,6 +176,16 @@ def _scene(key: SequenceKey) -> str:
     return f"{key.split}_{key.emotion}_{key.sequence}"
 
 
+def _backward(data: FlowDataset, metadata: SequenceMetadata) -> list[tuple[int, Path]]:
+    """The frames t+1 and their files of backward facial flow; none where the sequence has no such labels."""
+    record = read_labels(data.root, metadata)
+    if record is None or LabelKind.BACKWARD not in record.kinds or not record.fits(metadata):
+        return []
+    layout = label_layout(metadata)
+    frames = [frame + 1 for frame in metadata.layout.pair_frames]
+    return [(frame, data.root / layout.file(LabelOutput.FACIAL_BACKWARD, frame)) for frame in frames]
+
+
 def _ffn(data: FlowDataset, metadata: SequenceMetadata, place: _Place) -> Iterator[_File]:
     layout = metadata.layout
     for output in (Output.FACIAL_IMAGE, Output.HEAD_IMAGE, Output.FACIAL_FLOW, Output.HEAD_FLOW, Output.MASK):
@@ -218,6 +231,9 @@ def _things(data: FlowDataset, metadata: SequenceMetadata, place: _Place) -> Ite
         flow = data.root / layout.file(Output.FACIAL_FLOW, frame)
         name = f"OpticalFlowIntoFuture_{frame:04d}_L.pfm"
         yield _flow(flow, f"optical_flow/{folder}/into_future/left/{name}", _pfm)
+    for frame, flow in _backward(data, metadata):
+        name = f"OpticalFlowIntoPast_{frame:04d}_L.pfm"
+        yield _flow(flow, f"optical_flow/{folder}/into_past/left/{name}", _pfm)
 
 
 def _spring(data: FlowDataset, metadata: SequenceMetadata, place: _Place) -> Iterator[_File]:
@@ -228,6 +244,8 @@ def _spring(data: FlowDataset, metadata: SequenceMetadata, place: _Place) -> Ite
     for i, frame in enumerate(layout.pair_frames, 1):
         flow = data.root / layout.file(Output.FACIAL_FLOW, frame)
         yield _File(f"{scene}/flow_FW_left/flow_FW_left_{i:04d}.flo5", flow, _flo5)
+    for i, (_, flow) in enumerate(_backward(data, metadata), 2):
+        yield _File(f"{scene}/flow_BW_left/flow_BW_left_{i:04d}.flo5", flow, _flo5)
 
 
 _LAYOUTS: dict[str, Callable[[FlowDataset, SequenceMetadata, _Place], Iterator[_File]]] = {

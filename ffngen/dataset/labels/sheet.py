@@ -21,7 +21,7 @@ from ffngen.flow.values import Flow
 from ffngen.images import read_image
 
 Rgb = NDArray[np.uint8]
-_Picture = Callable[[PairLabels], Rgb]
+LabelPicture = Callable[[PairLabels], Rgb]
 
 _OCCLUSION_COLOURS = {HIDDEN: (235, 60, 60), OUTSIDE: (70, 130, 255)}
 
@@ -39,17 +39,28 @@ def draw_labels(
     """
     frames = shown_frames(metadata.layout.pair_frames)
     labels = [PairLabels(root, metadata, frame) for frame in frames]
-    columns: dict[str, tuple[float | None, _Picture]] = {"image t": (None, _image)}
-    for kind in kinds:
-        columns |= _columns(kind, labels, pairs)
+    columns = {"image t": (None, _image)} | label_pictures(kinds, labels, pairs)
     rows = [(f"t = {one.frame}", [picture(one) for _, picture in columns.values()]) for one in labels]
     title = f"{metadata.identity}   {metadata.emotion}   n = {metadata.n_frames}   labels"
     return draw_grid(title, list(columns), [scale for scale, _ in columns.values()], rows)
 
 
-def _columns(
+def label_pictures(
+    kinds: tuple[LabelKind, ...], labels: list[PairLabels], pairs: list[tuple[int, int]]
+) -> dict[str, tuple[float | None, LabelPicture]]:
+    """Name -> the flow that has the fullest colour, pixels, where it is one, and what draws the label of a pair.
+
+    Scales are common to all of ``labels``; ``pairs`` are the distant ones.
+    """
+    pictures: dict[str, tuple[float | None, LabelPicture]] = {}
+    for kind in kinds:
+        pictures |= _pictures(kind, labels, pairs)
+    return pictures
+
+
+def _pictures(
     kind: LabelKind, labels: list[PairLabels], pairs: list[tuple[int, int]]
-) -> dict[str, tuple[float | None, _Picture]]:
+) -> dict[str, tuple[float | None, LabelPicture]]:
     match kind:
         case LabelKind.BACKWARD:
             scale = max(max(longest(one.facial_backward), longest(one.head_backward)) for one in labels)
@@ -80,7 +91,7 @@ def _columns(
             return _distant(labels, pairs)
 
 
-def _distant(labels: list[PairLabels], pairs: list[tuple[int, int]]) -> dict[str, tuple[float | None, _Picture]]:
+def _distant(labels: list[PairLabels], pairs: list[tuple[int, int]]) -> dict[str, tuple[float | None, LabelPicture]]:
     """The most distant pair that begins at each row's frame; nothing moves where there is none."""
     later = dict(pairs)  # sorted, so the last of each frame's is the most distant
 
