@@ -194,3 +194,15 @@ def scene_flow(depth: Floats, flow: Flow, depth_next: Floats, camera: Camera) ->
     before = pixels @ to_rays * depth[..., None]
     pixels[..., :2] += flow
     return np.asarray(pixels @ to_rays * depth_next[..., None] - before, dtype=np.float32)
+
+
+def disparity(depth: Floats, camera: Camera, baseline: float) -> Floats:
+    """(H, W) float32, pixels: how far left of its pixel a camera ``baseline`` metres to the right sees a point.
+
+    Of ``pair.depth`` and of ``facial_depth_next``, it gives the two disparities of stereo scene flow (KITTI 2015's
+    ``disp_0`` and ``disp_1``); their difference is the change of disparity. ``d = f b / z``, Hartley and Zisserman,
+    2nd edition, 11.12.
+
+    :param depth: (H, W), metres.
+    """
+    return np.asarray(camera.K[0, 0] * baseline / depth, dtype=np.float32)

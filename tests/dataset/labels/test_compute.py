@@ -20,7 +20,7 @@ from made_dataset import (
 
 from ffngen.dataset.labels import compute
 from ffngen.dataset.labels.compute import HIDDEN, OUTSIDE, VISIBLE
-from ffngen.dataset.labels.read import scene_flow
+from ffngen.dataset.labels.read import disparity, scene_flow
 from ffngen.dataset.labels.zbuffer import ProjectedMesh, SeenFrame
 from ffngen.errors import DatasetError
 from ffngen.geometry.camera import Camera
@@ -104,6 +104,25 @@ def test_depth_next_and_scene_flow() -> None:
         inside = interior(on) & on & interior(mask) & on_top
         assert np.abs(motion - expected)[inside].max() < 1e-5
         assert np.abs(expected[inside]).max() > 0.003
+
+
+def test_disparity_is_what_a_second_camera_sees() -> None:
+    """Both frames of a point that moves, each by a camera 6 cm to the right of ours."""
+    _, depth, mask = closed_form(NOW, LATER)
+    first, second = seen(NOW), seen(LATER)
+    T = camera().T_world_cam.copy()
+    T[:3, 3] += 0.06 * T[:3, 0]
+    right = camera().moved(T)
+    after = compute.depth_next(first, second.mesh, PLANE)
+    points = first.mesh.surface_points(first.seen, first.weights), second.mesh.surface_points(first.seen, first.weights)
+    for where, far in zip(points, (depth, after), strict=True):
+        world = camera().T_world_cam[:3, :3] @ where.T + camera().T_world_cam[:3, 3:]
+        left_u, right_u = (cam.project(world.T)[0][:, 0] for cam in (camera(), right))
+        found = disparity(far, camera(), 0.06)[first.hit]
+        same = (mask == 1)[first.hit]
+        assert np.percentile(np.abs(found - (left_u - right_u))[same], 99) < 1e-3
+    change = (disparity(after, camera(), 0.06) - disparity(depth, camera(), 0.06))[first.hit]
+    assert np.abs(change).max() > 0.1
 
 
 @pytest.mark.parametrize("order", [(NOW, LATER), (LATER, NOW)], ids=["forward", "backward"])
