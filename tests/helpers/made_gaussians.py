@@ -1,0 +1,37 @@
+"""Avatars and clouds of Gaussians by chance, for tests."""
+
+from __future__ import annotations
+
+import numpy as np
+from made_dataset import rotation
+
+from ffngen.splat.avatar import Avatar
+from ffngen.splat.binding import Gaussians
+
+RNG = np.random.default_rng(4)
+VERTICES = RNG.normal(size=(12, 3))
+FACES = np.array([[0, 1, 2], [3, 4, 5], [6, 7, 8], [9, 10, 11], [2, 5, 8]])
+
+
+def made_avatar(count: int = 40, harmonics: int = 4) -> Avatar:
+    rotations = RNG.normal(size=(count, 4))
+    return Avatar(
+        means=RNG.normal(size=(count, 3)),
+        rotations=rotations / np.linalg.norm(rotations, axis=1, keepdims=True),
+        scales=RNG.uniform(0.02, 0.2, size=(count, 3)),
+        opacities=RNG.uniform(0.1, 0.99, size=count),
+        harmonics=RNG.normal(size=(count, harmonics, 3)),
+        triangles=RNG.integers(len(FACES), size=count),
+    )
+
+
+def cloud(count: int, seed: int, spread: float = 0.25) -> Gaussians:
+    rng = np.random.default_rng(seed)
+    axes = np.stack([rotation(*turn) for turn in rng.normal(size=(count, 3))])
+    axes = axes * rng.uniform(1e-3, 0.04, size=(count, 1, 3))
+    return Gaussians(
+        rng.normal(size=(count, 3)) * spread,
+        axes @ axes.transpose(0, 2, 1),
+        rng.uniform(0.05, 1.0, size=count),
+        rng.normal(size=(count, 16, 3)) * 0.5,
+    )
