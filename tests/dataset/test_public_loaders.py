@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ import pytest
 from made_dataset import finish_dataset, write_sequence
 
 from ffngen.dataset.convert.layouts import convert_files
+from ffngen.dataset.labels.layout import LabelKind
+from ffngen.dataset.labels.make import label_dataset
 from ffngen.dataset.layout import SequenceKey
 from ffngen.dataset.read import FlowDataset, Pair
 from ffngen.errors import MissingPackageError
@@ -82,6 +85,50 @@ def test_torchvision_things(torchvision_datasets: Any, dataset: Path, tmp_path: 
     found = torchvision_datasets.FlyingThings3D(str(tmp_path), split="train", pass_name="clean", camera="left")
     samples = [(a, b, flow.transpose(1, 2, 0)) for a, b, flow in (found[i] for i in range(len(found)))]
     assert_all_same(samples, [pair for pair in pairs_of(dataset) if pair.frame == 1])
+
+
+@pytest.fixture(scope="module")
+def labelled(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with backward flow."""
+    root = tmp_path_factory.mktemp("labelled") / "dataset"
+    shutil.copytree(dataset, root)
+    list(label_dataset(root, (LabelKind.BACKWARD,)))
+    return root
+
+
+def backward_samples(found: list[tuple[Any, Any, Any]], dataset: Path) -> int:
+    """How many samples go from image t+1 to image t, each of which must have that backward flow."""
+    pairs = {pair.image2.tobytes(): pair for pair in pairs_of(dataset)}
+    count = 0
+    for image1, image2, flow in found:
+        pair = pairs.get(np.asarray(image1).tobytes())
+        if pair is not None and np.array_equal(np.asarray(image2), pair.image1):
+            np.testing.assert_array_equal(np.asarray(flow), pair.labels.facial_backward)
+            count += 1
+    return count
+
+
+def test_torchvision_things_backward(torchvision_datasets: Any, labelled: Path, tmp_path: Path) -> None:
+    """Two backward pairs of each sequence, beside the forward one that torchvision takes."""
+    convert_files(labelled, tmp_path / "FlyingThings3D", "things", splits=("train",))
+    found = torchvision_datasets.FlyingThings3D(str(tmp_path), split="train", pass_name="clean", camera="left")
+    samples = [(a, b, flow.transpose(1, 2, 0)) for a, b, flow in (found[i] for i in range(len(found)))]
+    assert len(samples) == 6 and backward_samples(samples, labelled) == 4
+
+
+def test_ptlflow_backward(ptlflow_datasets: Any, labelled: Path, tmp_path: Path) -> None:
+    layouts = {
+        "things": lambda root: ptlflow_datasets.FlyingThings3DDataset(
+            root, add_reverse=True, get_motion_boundary_mask=False, get_backward=False, get_occlusion_mask=False
+        ),
+        "spring": lambda root: ptlflow_datasets.SpringDataset(root, add_reverse=True, subsample=True),
+    }
+    for layout, open_layout in layouts.items():
+        convert_files(labelled, tmp_path / layout, layout, splits=("train",))  # type: ignore[arg-type]
+        found = open_layout(str(tmp_path / layout))
+        samples = [found[i] for i in range(len(found))]
+        values = [(*(image[..., ::-1] for image in s["images"]), s["flows"][0]) for s in samples]
+        assert len(values) == 8 and backward_samples(values, labelled) == 4
 
 
 def test_torchvision_kitti(torchvision_datasets: Any, dataset: Path, tmp_path: Path) -> None:

@@ -25,6 +25,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+
 from ffngen.atomic import read_bounded, write_atomic
 from ffngen.dataset.labels.layout import LabelKind, LabelOutput
 from ffngen.dataset.labels.record import label_layout, read_labels
@@ -43,6 +45,8 @@ Layout = Literal["ffn", "sintel", "kitti", "things", "spring"]
 
 _RECORD = "converted.txt"
 _MAX_FILE_BYTES = 1 << 30
+#: Pixels: PFM has no unknown motion, and loaders that judge by its length, as RAFT's, leave this out.
+_BEYOND = 1e8
 #: FlyingThings numbers scenes with four digits, below a letter.
 _SCENES = 10_000
 
@@ -149,6 +153,10 @@ def _pfm(path: Path) -> bytes:
     return encode_flow_pfm(read_flow(path))
 
 
+def _no_motion_known(path: Path) -> bytes:
+    return encode_flow_pfm(np.full_like(read_flow(path), _BEYOND))
+
+
 def _flo5(path: Path) -> Callable[[Path], None]:
     flow = read_flow(path).repeat(2, axis=0).repeat(2, axis=1)
     return lambda temporary: write_flow(temporary, flow, known(flow))
@@ -231,9 +239,12 @@ def _things(data: FlowDataset, metadata: SequenceMetadata, place: _Place) -> Ite
         flow = data.root / layout.file(Output.FACIAL_FLOW, frame)
         name = f"OpticalFlowIntoFuture_{frame:04d}_L.pfm"
         yield _flow(flow, f"optical_flow/{folder}/into_future/left/{name}", _pfm)
-    for frame, flow in _backward(data, metadata):
-        name = f"OpticalFlowIntoPast_{frame:04d}_L.pfm"
-        yield _flow(flow, f"optical_flow/{folder}/into_past/left/{name}", _pfm)
+    for i, (frame, flow) in enumerate(_backward(data, metadata)):
+        place = f"optical_flow/{folder}/into_past/left/OpticalFlowIntoPast_"
+        if i == 0:
+            # That set has one for its first image too, and loaders count on it: without it all flows move up by one.
+            yield _File(f"{place}{frame - 1:04d}_L.pfm", flow, _no_motion_known)
+        yield _flow(flow, f"{place}{frame:04d}_L.pfm", _pfm)
 
 
 def _spring(data: FlowDataset, metadata: SequenceMetadata, place: _Place) -> Iterator[_File]:
