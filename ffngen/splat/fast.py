@@ -19,16 +19,13 @@ TILE = 16
 
 def blend(splats: Splats, rays: RayDepth, motions: list[SplatMotion]) -> tuple[Array64, Array64, Array64, Array64]:
     """As :func:`ffngen.splat.reference.blend`."""
-    camera = splats.camera
-    height, width = camera.height, camera.width
+    height, width = splats.camera.height, splats.camera.width
     boxes = _boxes(splats)
-    starts, lists = _tile_lists(boxes, (width + TILE - 1) // TILE, (height + TILE - 1) // TILE)
-    inverse = np.linalg.inv(splats.planar)
-    shape = np.column_stack([splats.pixels, inverse[:, 0, 0], 2 * inverse[:, 0, 1], inverse[:, 1, 1]])
+    starts, lists = _tile_lists(boxes, *_tiles(splats))
+    shape, depth = _shape(splats), _depth(rays)
     # Weights below LEAST are found without an exponential.
     furthest = -2 * np.log(LEAST / np.maximum(splats.opacities, LEAST))
     look = np.column_stack([splats.opacities, furthest, splats.colours])
-    depth = np.column_stack([rays.n, rays.Q, rays.low, rays.high])
     planar = bool(motions and len(motions[0].planar))
     moved = [motion.planar if planar else motion.spatial for motion in motions]
     # (P, M, 7 or 12): what is said of one Gaussian lies together.
@@ -37,6 +34,22 @@ def blend(splats: Splats, rays: RayDepth, motions: list[SplatMotion]) -> tuple[A
     _blend_tiles(starts, lists, boxes, shape, look, depth, motion, planar, sums)
     flows = sums[..., 5:].reshape(height, width, len(motions), 3)
     return sums[..., :3], sums[..., 3], sums[..., 4], np.moveaxis(flows, 2, 0)
+
+
+def _tiles(splats: Splats) -> tuple[int, int]:
+    """How many tiles there are across and down."""
+    return -(-splats.camera.width // TILE), -(-splats.camera.height // TILE)
+
+
+def _shape(splats: Splats) -> Array64:
+    """(P, 5): the centre, and the inverse of the 2D covariance as the factors of x x, x y and y y."""
+    inverse = np.linalg.inv(splats.planar)
+    return np.column_stack([splats.pixels, inverse[:, 0, 0], 2 * inverse[:, 0, 1], inverse[:, 1, 1]])
+
+
+def _depth(rays: RayDepth) -> Array64:
+    """(P, 11), for :func:`_where_met`."""
+    return np.column_stack([rays.n, rays.Q, rays.low, rays.high])
 
 
 def _boxes(splats: Splats, *, between: bool = False) -> NDArray[np.int64]:
@@ -74,6 +87,19 @@ def _tile_lists(boxes, across, down):  # type: ignore[no-untyped-def]
     return starts, lists
 
 
+@numba.njit(cache=True, inline="always", error_model="numpy")
+def _where_met(d, u, v):  # type: ignore[no-untyped-def]
+    """The depth at which a pixel's ray meets a Gaussian (:class:`ffngen.splat.flow.RayDepth`)."""
+    s = (d[0] * u + d[1] * v + d[2]) / ((d[3] * u + d[4] * v + d[5]) * u + (d[6] * v + d[7]) * v + d[8])
+    return min(max(s, d[9]), d[10])
+
+
+@numba.njit(cache=True, inline="always")
+def _distance(shape, x, y):  # type: ignore[no-untyped-def]
+    """The square of the distance from a Gaussian's centre, in its standard deviations."""
+    return shape[2] * x * x + shape[3] * x * y + shape[4] * y * y
+
+
 @numba.njit(parallel=True, cache=True, error_model="numpy")
 def _blend_tiles(starts, lists, boxes, shape, look, depth, motion, planar, sums):  # type: ignore[no-untyped-def]
     height, width = sums.shape[:2]
@@ -94,7 +120,7 @@ def _blend_tiles(starts, lists, boxes, shape, look, depth, motion, planar, sums)
                     if t == 0:
                         continue
                     x, y = u - shape[i, 0], v - shape[i, 1]
-                    distance = shape[i, 2] * x * x + shape[i, 3] * x * y + shape[i, 4] * y * y
+                    distance = _distance(shape[i], x, y)
                     if distance > look[i, 1]:
                         continue
                     weight = min(look[i, 0] * np.exp(-distance / 2), MOST)
@@ -105,12 +131,7 @@ def _blend_tiles(starts, lists, boxes, shape, look, depth, motion, planar, sums)
                         continue
                     light[v - top, u - left] = rest
                     weight *= t
-                    s = (depth[i, 0] * u + depth[i, 1] * v + depth[i, 2]) / (
-                        (depth[i, 3] * u + depth[i, 4] * v + depth[i, 5]) * u
-                        + (depth[i, 6] * v + depth[i, 7]) * v
-                        + depth[i, 8]
-                    )
-                    s = min(max(s, depth[i, 9]), depth[i, 10])
+                    s = _where_met(depth[i], u, v)
                     for c in range(3):
                         sums[v, u, c] += weight * look[i, 2 + c]
                     sums[v, u, 3] += weight
@@ -136,21 +157,16 @@ def light_before(splats: Splats, rays: RayDepth, places: Array64, depths: Array6
     :param places: (Q, 2) float64, pixels: where the points are seen.
     :param depths: (Q,) float64, metres.
     """
-    camera = splats.camera
-    across = (camera.width + TILE - 1) // TILE
-    boxes = _boxes(splats, between=True)
-    starts, lists = _tile_lists(boxes, across, (camera.height + TILE - 1) // TILE)
-    inverse = np.linalg.inv(splats.planar)
-    shape = np.column_stack([splats.pixels, inverse[:, 0, 0], 2 * inverse[:, 0, 1], inverse[:, 1, 1]])
-    depth = np.column_stack([rays.n, rays.Q, rays.low, rays.high])
+    across, down = _tiles(splats)
+    starts, lists = _tile_lists(_boxes(splats, between=True), across, down)
     left = np.ones(len(places))
-    size = np.array([camera.width, camera.height])
-    _pass(starts, lists, across, size, shape, splats.opacities, depth, places, depths, left)
+    size = np.array([splats.camera.width, splats.camera.height])
+    _dim(starts, lists, across, size, _shape(splats), splats.opacities, _depth(rays), places, depths, left)
     return left
 
 
 @numba.njit(parallel=True, cache=True, error_model="numpy")
-def _pass(starts, lists, across, size, shape, opacities, depth, places, depths, left):  # type: ignore[no-untyped-def]
+def _dim(starts, lists, across, size, shape, opacities, depth, places, depths, left):  # type: ignore[no-untyped-def]
     for q in numba.prange(len(places)):
         u, v = places[q]
         if not (-0.5 <= u <= size[0] - 0.5 and -0.5 <= v <= size[1] - 0.5):
@@ -159,14 +175,6 @@ def _pass(starts, lists, across, size, shape, opacities, depth, places, depths, 
         for at in range(starts[tile], starts[tile + 1]):
             i = lists[at]
             x, y = u - shape[i, 0], v - shape[i, 1]
-            distance = shape[i, 2] * x * x + shape[i, 3] * x * y + shape[i, 4] * y * y
-            weight = min(opacities[i] * np.exp(-distance / 2), MOST)
-            if weight < LEAST:
-                continue
-            s = (depth[i, 0] * u + depth[i, 1] * v + depth[i, 2]) / (
-                (depth[i, 3] * u + depth[i, 4] * v + depth[i, 5]) * u
-                + (depth[i, 6] * v + depth[i, 7]) * v
-                + depth[i, 8]
-            )
-            if min(max(s, depth[i, 9]), depth[i, 10]) < depths[q]:
+            weight = min(opacities[i] * np.exp(-_distance(shape[i], x, y) / 2), MOST)
+            if weight >= LEAST and _where_met(depth[i], u, v) < depths[q]:
                 left[q] *= 1 - weight

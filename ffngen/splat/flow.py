@@ -29,6 +29,8 @@ FlowMode = Literal["mean", "gaussianflow", "affine"]
 
 #: A Gaussian counts as at least so thick, in its largest standard deviations: a ray along a disc meets it somewhere.
 _THICKNESS = 1e-3
+#: Square metres: nor is it smaller than 10 nanometres, which one on a triangle without extent would be.
+_SMALLEST = 1e-16
 #: So many standard deviations before and behind its mean, a Gaussian ends.
 _ENDS = 3.0
 
@@ -69,7 +71,7 @@ class SplatMotion:
 def ray_depth(splats: Splats) -> RayDepth:
     """Where the rays of the camera's pixels meet the splats."""
     # The trace is the largest variance, up to a factor of three.
-    largest = np.trace(splats.covariances, axis1=1, axis2=2)
+    largest = np.trace(splats.covariances, axis1=1, axis2=2) + _SMALLEST
     thick = splats.covariances + (_THICKNESS**2 * largest)[:, None, None] * np.eye(3)
     precision = np.linalg.inv(thick)
     Ki = np.linalg.inv(splats.camera.K)

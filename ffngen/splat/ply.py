@@ -15,7 +15,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from ffngen.atomic import write_atomic
+from ffngen.atomic import file_size, write_atomic
 from ffngen.errors import InputFileError
 from ffngen.splat.avatar import SH_COUNTS, Array64, Avatar
 
@@ -60,11 +60,11 @@ def read_avatar(path: Path) -> Avatar:
     :raises InputFileError: for a file that is none, is damaged, or has values that no avatar has.
     """
     path = find_avatar(path)
+    size = file_size(path)
     try:
         with path.open("rb") as file:
             layout, count = _read_header(file, path)
             start = file.tell()
-            size = os.fstat(file.fileno()).st_size
     except OSError as error:
         raise InputFileError(error.strerror or str(error), where=path) from error
     if size - start != count * layout.itemsize:
@@ -100,6 +100,8 @@ def _read_header(file: BinaryIO, path: Path) -> tuple[np.dtype[np.void], int]:
             if len(word) != 3 or word[1] not in _TYPES:
                 raise InputFileError(f"has a property of another kind: {' '.join(word[1:])[:60]}", where=path)
             fields.append((word[2], _TYPES[word[1]]))
+    if not fields:
+        raise InputFileError("has no properties", where=path)
     try:
         return np.dtype(fields), count
     except ValueError as error:

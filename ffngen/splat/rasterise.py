@@ -1,4 +1,4 @@
-"""Pixels from splats, by one of three rasterisers of the same values."""
+"""Pixels from splats, by one of two rasterisers of the same values."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import qmc
 
+from ffngen.appearance.uv_raster import texel_coordinates
 from ffngen.errors import FfngenError, HeadModelError
 from ffngen.head.model import HeadModel
 from ffngen.splat.avatar import Avatar
@@ -27,7 +28,7 @@ def surface_avatar(
     """Gaussians spread evenly over a head: skin, eyes, teeth and the inside of the mouth.
 
     :param vertices: (V, 3), metres: the person, in a neutral pose, whose surface is measured.
-    :param texture: (h, w, 3 or 4) uint8 sRGB, row 0 at v = 1, in the model's texture layout.
+    :param texture: (size, size, 3 or 4) uint8 sRGB, row 0 at v = 1, in the model's texture layout.
     :param count: how many Gaussians.
     :param seed: of where they lie.
     :raises FfngenError: too few or too many; the model has no texture coordinates.
@@ -49,7 +50,7 @@ def surface_avatar(
     spread = _WIDTH * np.sqrt(area.sum() / count)
     # The second axis of a triangle's frame is its normal.
     scales = spread * np.array([1, _THICKNESS, 1]) / size
-    uv = np.einsum("nc,ncx->nx", weights, model.uv.per_corner()[triangles].astype(np.float64))
+    uv = np.einsum("nc,ncx->nx", weights, model.uv.per_corner()[triangles]).astype(np.float32)
     harmonics = (_sample(texture, uv) - 0.5) / CONSTANT
     return Avatar(
         means=np.einsum("nji,nj->ni", frames.R, points - frames.T) / size,
@@ -61,9 +62,8 @@ def surface_avatar(
     )
 
 
-def _sample(texture: NDArray[np.uint8], uv: NDArray[np.float64]) -> NDArray[np.float64]:
+def _sample(texture: NDArray[np.uint8], uv: NDArray[np.float32]) -> NDArray[np.float64]:
     """(N, 3) float64, 0 to 1: the nearest texel's colour at texture coordinates (N, 2)."""
-    height, width = texture.shape[:2]
-    column = np.clip((uv[:, 0] * width).astype(np.int64), 0, width - 1)
-    row = np.clip(((1 - uv[:, 1]) * height).astype(np.int64), 0, height - 1)
+    size = len(texture)
+    column, row = np.clip(np.rint(texel_coordinates(uv, size)), 0, size - 1).astype(np.int64).T
     return np.asarray(texture[row, column, :3] / 255.0)

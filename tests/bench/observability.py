@@ -11,6 +11,7 @@ the root of l, 0.5, 1 and 2 grey levels a pixel, stand for 0.28, 0.14 and 0.07 p
 from __future__ import annotations
 
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from unittest.mock import patch
 
@@ -56,8 +57,7 @@ def _texture(shade: str, model: HeadModel, *, seed: int, size: int) -> NDArray[n
         texture[..., 3] = 128
     if shade == _SHADES[0]:
         raster = rasterise(model, size)
-        skin = np.zeros(len(raster.position), dtype=bool)
-        skin[:] = faces_of_skin(model)[raster.face]
+        skin = faces_of_skin(model)[raster.face]
         where = raster.image(np.repeat(skin[:, None], 4, axis=1).astype(np.uint8), np.zeros(4, np.uint8))[..., 0] > 0
         texture[where, :3] = texture[where, :3].mean(axis=0)
     return texture
@@ -66,7 +66,7 @@ def _texture(shade: str, model: HeadModel, *, seed: int, size: int) -> NDArray[n
 def _measure(shade: str, people: int, out: Path) -> tuple[list[float], float]:
     """The shares of face pixels above the bounds, and the median root of the smaller eigenvalue."""
     job = Job(out=out, identities=people, n_frames=(2,), emotions=("none",), props=(), image_format="png")
-    made = lambda model, *, seed, size=1024: _texture(shade, model, seed=seed, size=size)  # noqa: E731
+    made = partial(_texture, shade)
     with patch("ffngen.dataset.context.generate_texture", made), closing(render_dataset(open_context(job))) as states:
         for _run, _event in states:
             pass

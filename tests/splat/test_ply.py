@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 from pathlib import Path
 
@@ -90,6 +91,7 @@ HEADER = b"ply\nformat binary_little_endian 1.0\nelement vertex %d\nproperty flo
         ("bytes of Gaussians", HEADER % 5 + b"\0" * 19),
         ("bytes of Gaussians", HEADER % 5 + b"\0" * 21),
         ("has no Gaussians", HEADER % 0),
+        ("no properties", HEADER.replace(b"property float x\n", b"") % 5),
         ("another kind", HEADER.replace(b"property float x", b"property list uchar int x") % 1),
         ("property twice", HEADER.replace(b"property float x", b"property float x\nproperty float x") % 1 + b"\0" * 8),
         ("no triangle", HEADER % 1 + b"\0" * 4),
@@ -129,3 +131,6 @@ def test_folders_without_an_avatar(tmp_path: Path) -> None:
         read_avatar(tmp_path)
     with pytest.raises(InputFileError, match="No such file"):
         read_avatar(tmp_path / "none.ply")
+    os.mkfifo(tmp_path / "pipe.ply")
+    with pytest.raises(InputFileError, match="not a file"):
+        read_avatar(tmp_path / "pipe.ply")

@@ -112,6 +112,14 @@ def test_nothing_to_see(backend: Backend) -> None:
     assert (image.alpha == 0).all() and np.isinf(image.depth).all() and not image.mask.any()
 
 
+def test_a_gaussian_without_extent() -> None:
+    """Of a triangle whose corners are one: a dot as large as the low-pass, at its depth."""
+    gaussians = one((50, 40), 0.9, 0.8, 0.6, 0.0)
+    splats = project(gaussians, camera())
+    image = rasterise(splats, ray_depth(splats))
+    assert image.alpha[40, 50] == pytest.approx(0.8) and image.depth[40, 50] == pytest.approx(0.9, rel=1e-6)
+
+
 def test_flow_that_is_not_normalised_is_shorter() -> None:
     """SRFlow's plain sum: the weighted flow itself."""
     gaussians = one((50, 40), 0.9, 0.5, 0.6, 0.02)

@@ -240,11 +240,11 @@ def _things(data: FlowDataset, metadata: SequenceMetadata, place: _Place) -> Ite
         name = f"OpticalFlowIntoFuture_{frame:04d}_L.pfm"
         yield _flow(flow, f"optical_flow/{folder}/into_future/left/{name}", _pfm)
     for i, (frame, flow) in enumerate(_backward(data, metadata)):
-        place = f"optical_flow/{folder}/into_past/left/OpticalFlowIntoPast_"
+        stem = f"optical_flow/{folder}/into_past/left/OpticalFlowIntoPast_"
         if i == 0:
             # That set has one for its first image too, and loaders count on it: without it all flows move up by one.
-            yield _File(f"{place}{frame - 1:04d}_L.pfm", flow, _no_motion_known)
-        yield _flow(flow, f"{place}{frame:04d}_L.pfm", _pfm)
+            yield _File(f"{stem}{frame - 1:04d}_L.pfm", flow, _no_motion_known)
+        yield _flow(flow, f"{stem}{frame:04d}_L.pfm", _pfm)
 
 
 def _spring(data: FlowDataset, metadata: SequenceMetadata, place: _Place) -> Iterator[_File]:

@@ -201,15 +201,16 @@ class _Check:
         u, v = columns + flow[..., 0], rows + flow[..., 1]
         # Where the surroundings are seen in the other frame, the head may stand now.
         beside = ~cast.hit
-        rays = np.stack([u, v, np.ones_like(u)], axis=-1)[beside] @ np.linalg.inv(target.camera.K).T
-        covered = np.zeros_like(beside)
-        covered[beside] = np.isfinite(target.depth_along(rays))
+        covered, outline = beside & target.hit, target.silhouette((first.target,))
+        if target.camera != cast.camera:
+            rays = np.stack([u, v, np.ones_like(u)], axis=-1)[beside] @ np.linalg.inv(target.camera.K).T
+            covered[beside] = np.isfinite(target.depth_along(rays))
+            outline = backward_warp(outline, flow)[0] > 0
         expected = np.where(covered, _HIDDEN, _VISIBLE)
         expected[cast.hit & ~cast.visible_in(target, second.vertices)] = _HIDDEN
         expected[(u < -0.5) | (v < -0.5) | (u > cast.camera.width - 0.5) | (v > cast.camera.height - 0.5)] = _OUTSIDE
         # Behind the head's outline in the other frame, a pixel of the surroundings is covered in part.
-        outline, _ = backward_warp(target.silhouette((first.target,)).astype(np.float64), flow)
-        edge = cast.silhouette((second.target,)) | (beside & (outline > 0))
+        edge = cast.silhouette((second.target,)) | (beside & outline)
         wrong = occlusion != expected
         self.tally.add(Fault.OCCLUSION, wrong[(cast.hit | covered) & ~edge])
         # Most of what is hidden lies within a pixel of an edge: there, some may be wrong.
