@@ -23,6 +23,8 @@ Label = Literal["all", "backward", "occlusion", "scene-flow", "normals", "segmen
 Device = Literal["auto", "cpu", "cuda", "optix", "hip", "oneapi", "metal"]
 PropKind = Literal["lashes", "brows", "hair", "glasses", "collar"]
 Split = Literal["train", "test", "val"]
+#: What a Gaussian says of the motion of the pixels that it covers (:mod:`ffngen.splat.flow`).
+FlowMode = Literal["mean", "gaussianflow", "affine"]
 
 #: AffectNet's categories, in its own order; ``none`` is a face without a definite emotion.
 EMOTIONS = ("neutral", "happy", "sad", "surprise", "fear", "disgust", "anger", "contempt", "none")
@@ -31,6 +33,9 @@ EMOTIONS = ("neutral", "happy", "sad", "surprise", "fear", "disgust", "anger", "
 _NOT_CONTENT = frozenset(
     {"out", "identities", "n_frames", "labels", "label_pairs", "device", "workers", "threads", "frame_timeout"}
 )
+
+#: Fields of the engine splat alone.
+_SPLAT_FIELDS = ("avatar", "gaussians", "flow_mode")
 
 
 def _one_or_many(value: Any) -> Any:
@@ -168,6 +173,10 @@ class Job(BaseModel):
     source_images: Path | None = Field(
         None, description="folder of the pictures that were tracked: each is its own face's background"
     )
+    engine: Literal["cycles", "splat"] = Field("cycles", description="what renders: Cycles, or Gaussians on the head")
+    avatar: Path | None = Field(None, description="splat: an avatar of GaussianAvatars; made of the head when absent")
+    gaussians: Int = Field(200_000, ge=100, le=5_000_000, description="splat: Gaussians on a head without an avatar")
+    flow_mode: FlowMode = Field("affine", description="splat: what Gaussians say of motion")
     resolution: Annotated[tuple[Pixels, Pixels], BeforeValidator(_resolution)] = Field(
         (512, 512), description="width and height in pixels"
     )
@@ -189,7 +198,7 @@ class Job(BaseModel):
     frame_timeout: float = Field(1800, gt=0, description="seconds after which a silent render process is restarted")
 
     @field_validator(
-        "out", "head", "params", "scene", "textures", "backgrounds", "expressions", "source_images", "hdris"
+        "out", "head", "params", "scene", "textures", "backgrounds", "expressions", "source_images", "hdris", "avatar"
     )
     @classmethod
     def _path(cls, value: Path | str | None) -> Path | str | None:
@@ -241,6 +250,19 @@ class Job(BaseModel):
             raise ValueError("give source_images or backgrounds, not both")
         return self
 
+    @model_validator(mode="after")
+    def _engine_knows(self) -> Job:
+        if self.engine == "splat":
+            if self.scene.endswith(".blend"):
+                raise ValueError("a .blend is rendered by Cycles alone: leave engine away, or name another scene")
+            if self.avatar is not None and self.props:
+                raise ValueError("an avatar wears what it was captured with: leave props away")
+        else:
+            for field in _SPLAT_FIELDS:
+                if field in self.model_fields_set and getattr(self, field) != Job.model_fields[field].default:
+                    raise ValueError(f"{field} is for Gaussians: say engine: splat")
+        return self
+
     @property
     def width(self) -> int:
         """Image width, pixels."""
@@ -253,7 +275,8 @@ class Job(BaseModel):
 
     def content(self) -> dict[str, Any]:
         """The fields that decide what a sequence holds, JSON-ready."""
-        return self.model_dump(mode="json", exclude=set(_NOT_CONTENT))
+        unused = () if self.engine == "splat" else ("engine", *_SPLAT_FIELDS)
+        return self.model_dump(mode="json", exclude={*_NOT_CONTENT, *unused})
 
 
 def load_job(path: Path | None, overrides: dict[str, Any] | None = None) -> Job:
@@ -271,7 +294,7 @@ def load_job(path: Path | None, overrides: dict[str, Any] | None = None) -> Job:
             value = data.get(field)
             if isinstance(value, str) and value not in (word, ""):
                 data[field] = str(path.parent / value)
-        for field in ("expressions", "source_images", "hdris"):
+        for field in ("expressions", "source_images", "hdris", "avatar"):
             if isinstance(data.get(field), str):
                 data[field] = str(path.parent / data[field])
         if isinstance(data.get("scene"), str) and data["scene"].endswith((".yaml", ".yml", ".blend")):

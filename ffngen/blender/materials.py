@@ -16,13 +16,11 @@ from mathutils import Matrix
 from ffngen.blender.frames import blender_camera_matrix
 from ffngen.blender.nodes import empty_node_tree
 from ffngen.geometry.plane import FacingPlane
-from ffngen.render.request import MATERIALS
+from ffngen.render.request import MATERIALS, TEXTURED
 
 ATLAS_NODE = "atlas"
 #: Point attribute: the colour of a vertex of a prop.
 TINT = "tint"
-#: Materials whose colour is the atlas; the others' is the vertices' own.
-_TEXTURED = ("skin", "eye", "mouth", "teeth")
 
 
 @dataclass(frozen=True)
@@ -104,7 +102,7 @@ def _tinted(name: str) -> Any:
 
 def make_materials() -> dict[str, Any]:
     """The materials of :data:`ffngen.render.request.MATERIALS`, by name."""
-    made = {name: _principled(name) if name in _TEXTURED else _tinted(name) for name in MATERIALS}
+    made = {name: _principled(name) if name in TEXTURED else _tinted(name) for name in MATERIALS}
     _add_relief(made["skin"])
     for name, roughness, coat in (("mouth", 0.35, 0.3), ("teeth", 0.2, 0.4)):
         inputs = made[name].node_tree.nodes["principled"].inputs
@@ -128,7 +126,7 @@ def update_materials(materials: dict[str, Any], appearance: dict[str, Any], atla
     image = _replace_image("atlas", atlas)
     # The fourth channel is the skin's relief; a texture without one is smooth.
     image.alpha_mode = "CHANNEL_PACKED"
-    for name in _TEXTURED:
+    for name in TEXTURED:
         materials[name].node_tree.nodes[ATLAS_NODE].image = image
     nodes = materials["skin"].node_tree.nodes
     nodes["relief"].inputs["Distance"].default_value = appearance["relief"]

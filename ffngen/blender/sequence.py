@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from ffngen.blender.save import save_blend
 from ffngen.blender.scene import BlenderScene, Exposure
 from ffngen.geometry.lens import defocus_radius
+from ffngen.render.child import record
 from ffngen.render.request import Crop, RawPass, SequenceRequest, crop_around
 
 #: The colour filter reaches 1.5 pixels; the truth only needs the pixels that the head covers.
@@ -37,7 +37,7 @@ def render_sequence(
     if request.template is not None and what != "scene":
         whole = Crop(0, 0, request.camera.width, request.camera.height)
         scene.render_backplate(whole, seeds[0], RawPass.BACKPLATE.path(folder, 0))
-        yield _record(RawPass.BACKPLATE, 0, whole)
+        yield record(RawPass.BACKPLATE, 0, whole)
     if what == "still":
         yield _render_colour(scene, request, folder, RawPass.FACIAL_COLOUR, 0, facial_exposure(request, 0), seeds[0])
     # All truth first: Blender keeps one scene's Cycles session warm, and setting up colour anew costs seconds.
@@ -50,7 +50,7 @@ def render_sequence(
                 facial_next, head_next = (_seen(request, i + 1, later, i) for later in (facial[i + 1], head[i]))
             scene.set_camera(request.camera_of(i))
             scene.render_truth(facial[i], facial_next, head_next, crop, path)
-        yield _record(RawPass.TRUTH, i, crop)
+        yield record(RawPass.TRUTH, i, crop)
     for i in range(count if what == "sequence" else 0):
         yield _render_colour(scene, request, folder, RawPass.FACIAL_COLOUR, i, facial_exposure(request, i), seeds[i])
         if i + 1 < count:
@@ -73,7 +73,7 @@ def _render_colour(
     if not crop.is_empty:
         scene.set_camera(request.camera_of(index))
         scene.render_colour(exposure, crop, seed, path)
-    return _record(kind, index, crop)
+    return record(kind, index, crop)
 
 
 def facial_exposure(request: SequenceRequest, index: int) -> Exposure:
@@ -123,7 +123,3 @@ def _seen(request: SequenceRequest, there: int, vertices: NDArray[np.float32], h
     T = request.camera_of(here).T_world_cam @ request.camera_at(there).T_cam_world
     moved: NDArray[np.float32] = (vertices.astype(np.float64) @ T[:3, :3].T + T[:3, 3]).astype(np.float32)
     return moved
-
-
-def _record(kind: RawPass, frame: int, crop: Crop) -> dict[str, Any]:
-    return {"pass": kind.value, "frame": frame, "crop": astuple(crop)}

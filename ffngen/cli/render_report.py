@@ -66,7 +66,7 @@ class RenderReporter:
             layout = run.layout
             fallback = " (no GPU was found)" if self._device_asked_for == "auto" and not layout.device.gpus else ""
             self.say(
-                f"Blender {layout.device.blender} on {layout.device.kind}{fallback}: "
+                f"{layout.device.program} on {layout.device.kind}{fallback}: "
                 f"{layout.workers} process{'es' if layout.workers > 1 else ''}, {layout.threads} threads each"
             )
         if event is None:
@@ -118,7 +118,7 @@ class RenderReporter:
             "failed": run.failed,
             "seconds": round(seconds, 2),
             "pairs_per_minute": round(60 * pairs / seconds, 2),
-            "seconds_in_blender": {kind.value: round(value, 2) for kind, value in self._seconds.items()},
+            "seconds_in_processes": {kind.value: round(value, 2) for kind, value in self._seconds.items()},
             "device": run.layout.device.kind if run.layout is not None else None,
             "contact_sheets": [str(job.out / plan.layout.record(Record.CONTACT_SHEET)) for plan in rendered[:20]],
         }

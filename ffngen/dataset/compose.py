@@ -27,9 +27,10 @@ from ffngen.motion.vertices import sequence_vertices
 from ffngen.params.parameter_set import ParameterSet
 from ffngen.props.prop import DressedHead
 from ffngen.props.wardrobe import wardrobe_of
-from ffngen.render.request import MATERIALS, RawPass, SequenceRequest, Settings
+from ffngen.render.request import MATERIALS, RawPass, SequenceRequest, Settings, SplatSettings
 from ffngen.scene.handheld import FPS
 from ffngen.seeds import derive_generator, derive_seed
+from ffngen.splat.ply import find_avatar
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,9 @@ def compose(context: JobContext, plan: SequencePlan) -> ComposedSequence:
     facial, head = dressed.vertices(facial), dressed.vertices(head)
     light = compose_light(context, scene_seed, view, parameters)
     development = sample_development(derive_generator(scene_seed, "image"), preset.image)
+    if job.engine == "splat":
+        # Gaussians are seen through a pinhole, at one moment, and throw no shadow on the background.
+        view, development = replace(view, aperture=0.0), replace(development, motion_blur=0.0)
     atlas, atlas_record = _atlas(context, skin_seed, plan.identity)
     skin_rng = derive_generator(skin_seed, "material")
     appearance = {
@@ -124,16 +128,18 @@ def compose(context: JobContext, plan: SequencePlan) -> ComposedSequence:
             aperture=view.aperture,
             focus=view.focus,
             shutter=development.motion_blur,
-            shadow=preset.background.shadow,
+            shadow=_throws_shadow(context),
         ),
         template=None if context.template is None else str(context.template.path.absolute()),
         poses=view.poses,
         background_margin=view.margin,
+        splat=_splat(context, skin_seed),
     )
     record = {
+        **_splat_record(context),
         "preset": job.scene if job.scene.isidentifier() else Path(job.scene).name,
         "background": light.backdrop.source,
-        "shadow": preset.background.shadow,
+        "shadow": _throws_shadow(context),
         "camera": view.record,
         "image": development.to_json(),
         **atlas_record,
@@ -149,6 +155,27 @@ def compose(context: JobContext, plan: SequencePlan) -> ComposedSequence:
     # JSON knows lists alone; the record must compare equal when it is read back.
     record = json.loads(json.dumps(record))
     return ComposedSequence(request, parameters, atlas, light.backdrop.picture, development, record, seeds, motion)
+
+
+def _throws_shadow(context: JobContext) -> bool:
+    return context.preset.background.shadow and context.job.engine == "cycles"
+
+
+def _splat(context: JobContext, skin_seed: int) -> SplatSettings | None:
+    job = context.job
+    if job.engine != "splat":
+        return None
+    avatar = None if job.avatar is None else str(find_avatar(job.avatar).absolute())
+    return SplatSettings(job.gaussians, job.flow_mode, derive_seed(skin_seed, "gaussians"), avatar)
+
+
+def _splat_record(context: JobContext) -> dict[str, Any]:
+    """What the Gaussians are, for the record."""
+    job = context.job
+    if job.engine != "splat":
+        return {}
+    made = {"avatar": "surface", "gaussians": job.gaussians} if job.avatar is None else {"avatar": job.avatar.name}
+    return {"splat": {**made, "flow_mode": job.flow_mode}}
 
 
 def _materials(context: JobContext, dressed: DressedHead) -> NDArray[np.uint8]:

@@ -19,6 +19,7 @@ from ffngen.appearance.own_hdris import hdris_digest, own_hdris
 from ffngen.appearance.skin import generate_texture, look_of
 from ffngen.appearance.textures import TextureFolder
 from ffngen.atomic import sha256_file
+from ffngen.dataset.avatar_source import avatar_source
 from ffngen.dataset.source_view import check_views
 from ffngen.dataset.user_images import check_images
 from ffngen.head.load import OPEN, load_head
@@ -34,6 +35,7 @@ from ffngen.render.template import read_template
 from ffngen.scene.preset import TEMPLATE_SUFFIX, ScenePreset, load_preset
 from ffngen.scene.template import SceneTemplate
 from ffngen.seeds import derive_seed
+from ffngen.splat.ply import find_avatar
 
 #: Which regions of a head are of which material; all the rest is skin.
 _REGION_MATERIALS = (
@@ -54,6 +56,7 @@ _PATH_FIELDS = (
     ("source_images", None),
     ("hdris", None),
     ("scene", None),
+    ("avatar", None),
 )
 
 
@@ -90,7 +93,7 @@ class JobContext:
         """The kinds of props that identities may have: what the job says, or all that the model has places for."""
         if self.job.props is not None:
             return self.job.props
-        if self.job.textures != "generated":
+        if self.job.textures != "generated" or self.job.avatar is not None:
             return ()
         return tuple(kind for kind in KINDS if missing_for(kind, self.model) is None)
 
@@ -152,7 +155,7 @@ class JobContext:
         """What decides every byte of a sequence, JSON-ready: what files hold, not where they lie."""
         job = self.job.content()
         for field, word in _PATH_FIELDS:
-            if job[field] != word:
+            if job.get(field, word) != word:
                 job[field] = "given"
         return {
             "job": job,
@@ -192,6 +195,8 @@ def open_context(job: Job, progress: Callable[[str], None] | None = None) -> Job
     if isinstance(textures, AlbedoModel):
         textures.require_layout(model)
     source = parameter_source(job, model)
+    if job.avatar is not None:
+        source = avatar_source(source, job.avatar, model)
     check_views(job, source)
     # One set of each emotion that is asked for: what cannot be sampled is found now.
     for index in range(min(len(source), len(job.emotions or ()))):
@@ -205,6 +210,8 @@ def open_context(job: Job, progress: Callable[[str], None] | None = None) -> Job
         "hdris": hdris_digest(hdris) if job.hdris is not None else None,
         "template": None if template is None else template.sha256,
     }
+    if job.avatar is not None:
+        inputs["avatar"] = sha256_file(find_avatar(job.avatar))
     return JobContext(job, model, preset, source, textures, inputs, hdris, template)
 
 

@@ -20,6 +20,7 @@ from ffngen.flow.files import FlowFormat
 from ffngen.flow.values import MAX_PIXELS
 from ffngen.geometry.camera import Camera
 from ffngen.geometry.plane import FacingPlane
+from ffngen.render.process import Engine
 
 #: The version of the layout and of this file. A reader refuses another one.
 FORMAT_VERSION: Final = 1
@@ -58,10 +59,10 @@ class HeadModel(_Model):
 
 
 class Versions(_Model):
-    """The programs that made the sequence."""
+    """The programs that made the sequence; no Blender where Gaussians did."""
 
     ffngen: str
-    blender: str
+    blender: str | None
 
 
 class FileEntry(_Model):
@@ -98,6 +99,7 @@ class SequenceMetadata(_Model):
     camera: dict[str, JsonValue]
     camera_poses: tuple[Pose, ...] | None = None
     background_depth: Annotated[float, Field(gt=0)]
+    engine: Engine = "cycles"
     flow_format: FlowFormat
     image_format: ImageFormat
     scene: dict[str, JsonValue]

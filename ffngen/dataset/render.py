@@ -79,6 +79,7 @@ def render_dataset(
             threads=job.threads,
             scratch=folder,
             frame_timeout=job.frame_timeout,
+            engine=job.engine,
         )
         with closing(pool.run(works)) as events:
             for event in events:

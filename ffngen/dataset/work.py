@@ -227,9 +227,10 @@ class SequenceWork:
             camera=composed.request.camera.to_json(),
             camera_poses=_nested(composed.request.poses),
             background_depth=composed.request.background_depth,
+            engine=context.job.engine,
             flow_format=layout.flow_format,
             image_format=layout.image_format,
             scene=composed.record,
-            versions=Versions(ffngen=__version__, blender=version("bpy")),
+            versions=Versions(ffngen=__version__, blender=version("bpy") if context.job.engine == "cycles" else None),
             files=entries,
         )

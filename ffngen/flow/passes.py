@@ -27,6 +27,13 @@ def decode_vector_pass_backward(vector: NDArray[np.float32]) -> Flow:
     return _signed(vector, (0, 1), (1.0, -1.0))
 
 
+def encode_vector_pass(flow: Flow, backward: Flow) -> NDArray[np.float32]:
+    """The pass, (H, W, 4) float32, that the two decoders read as these flows (H, W, 2)."""
+    u, v = np.moveaxis(flow, -1, 0)
+    back_u, back_v = np.moveaxis(backward, -1, 0)
+    return np.asarray(np.stack([back_u, -back_v, -u, v], axis=-1), dtype=np.float32)
+
+
 def _signed(vector: NDArray[np.float32], channels: tuple[int, int], signs: tuple[float, float]) -> Flow:
     if vector.ndim != 3 or vector.shape[2] != 4:
         raise ValueError(f"a vector pass is (H, W, 4), not {vector.shape}")

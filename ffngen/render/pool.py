@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ffngen.errors import FfngenError, OutOfSpaceError, RenderError
-from ffngen.render.process import Device, RenderedFrame, RenderProcess, RenderProcessDied
+from ffngen.render.process import Device, Engine, RenderedFrame, RenderProcess, RenderProcessDied
 
 #: The first attempt and two more.
 ATTEMPTS = 3
@@ -95,8 +95,16 @@ class RenderPool:
     """Renders many sequences on several processes; see the module's text."""
 
     def __init__(
-        self, *, device: str, workers: int | None, threads: int | None, scratch: Path, frame_timeout: float
+        self,
+        *,
+        device: str,
+        workers: int | None,
+        threads: int | None,
+        scratch: Path,
+        frame_timeout: float,
+        engine: Engine = "cycles",
     ) -> None:
+        self._engine: Engine = engine
         self._device = device
         self._workers = workers
         self._threads = threads
@@ -158,7 +166,9 @@ class RenderPool:
     def _feed(self, index: int) -> None:
         """Body of the thread of one process. The first one's start tells what the pool runs on."""
         gpus = self.layout.device.gpus if self.layout is not None else 0
-        process = RenderProcess(device=self._device, device_index=index % gpus if gpus else 0, log=self._log(index))
+        process = RenderProcess(
+            engine=self._engine, device=self._device, device_index=index % gpus if gpus else 0, log=self._log(index)
+        )
         self._processes.append(process)
         try:
             with ThreadPoolExecutor(max_workers=1) as helper:

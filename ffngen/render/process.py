@@ -27,8 +27,19 @@ INSPECT_TIMEOUT = 120.0
 #: How much of a request is rendered.
 What = Literal["sequence", "still", "scene"]
 
-#: What is started; its arguments and the messages to and from it are described there.
-COMMAND = (sys.executable, "-m", "ffngen.blender")
+#: Which program renders: Blender's Cycles, or our rasteriser of Gaussians.
+Engine = Literal["cycles", "splat"]
+
+#: What is started; messages to and from it are described in :mod:`ffngen.render.child`.
+COMMANDS: dict[Engine, tuple[str, ...]] = {
+    "cycles": (sys.executable, "-m", "ffngen.blender"),
+    "splat": (sys.executable, "-m", "ffngen.splat"),
+}
+#: The package that each needs, what messages call it, and the extra that brings it.
+_NEEDS: dict[Engine, tuple[str, str, str]] = {
+    "cycles": ("bpy", "Blender", "render"),
+    "splat": ("numba", "the rasteriser", "splat"),
+}
 
 
 class RenderProcessDied(RenderError):
@@ -37,11 +48,11 @@ class RenderProcessDied(RenderError):
 
 @dataclass(frozen=True)
 class Device:
-    """What a process renders on: a Cycles type (CPU, OPTIX, ...) and how many GPUs of it there are."""
+    """What a process renders on: a type (CPU, OPTIX, ...), how many GPUs of it there are, and the program's name."""
 
     kind: str
     gpus: int
-    blender: str
+    program: str
 
 
 @dataclass(frozen=True)
@@ -55,9 +66,10 @@ class RenderedFrame:
 
 
 class RenderProcess:
-    """A persistent ``python -m ffngen.blender``; renders one sequence at a time."""
+    """A persistent program of :data:`COMMANDS`; renders one sequence at a time."""
 
-    def __init__(self, *, device: str, device_index: int, log: Path) -> None:
+    def __init__(self, *, device: str, device_index: int, log: Path, engine: Engine = "cycles") -> None:
+        self._engine = engine
         self._arguments = ["--device", device, "--device-index", str(device_index)]
         self._log = log
         self._process: subprocess.Popen[bytes] | None = None
@@ -69,39 +81,41 @@ class RenderProcess:
         return self._process.pid if self._process is not None else None
 
     def start(self) -> Device:
-        """Start Blender and wait until it is ready.
+        """Start the program and wait until it is ready.
 
         The process dies with the thread that starts it (so that a killed parent leaves none behind).
 
         :raises JobError: the device that was asked for is absent.
-        :raises MissingPackageError: bpy is not installed.
+        :raises MissingPackageError: the package that it needs is not installed.
         :raises RenderProcessDied: it did not come up.
         """
-        if importlib.util.find_spec("bpy") is None:
-            raise MissingPackageError("bpy (Blender) is not installed", mend='run: pip install "ffngen[render]"')
+        package, program, extra = _NEEDS[self._engine]
+        if importlib.util.find_spec(package) is None:
+            what = f"{package} ({program}) is not installed"
+            raise MissingPackageError(what, mend=f'run: pip install "ffngen[{extra}]"')
         environment = dict(os.environ, PYTHONUNBUFFERED="1")
         # Cycles has its own threads; those of NumPy's libraries would only compete with them.
         environment.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
         self._pending = b""
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [*COMMAND, *self._arguments, "--parent", str(os.getpid())],
+                [*COMMANDS[self._engine], *self._arguments, "--parent", str(os.getpid())],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
                 env=environment,
             )
         message = self._receive(START_TIMEOUT)
-        if message["event"] == "no_blender":
+        if message["event"] == "no_program":
             self.stop()
             raise MissingPackageError(
-                f"Blender cannot start: {message['message']}",
+                f"{program} cannot start: {message['message']}",
                 mend="on Debian and Ubuntu: apt-get install libxi6 libxrender1 libxfixes3 libxkbcommon0 libsm6 libgl1",
             )
         if message["event"] == "no_device":
             self.stop()
             raise JobError(message["message"], where="device", mend="use --device auto or --device cpu")
-        return Device(message["device"], message["gpus"], message["blender"])
+        return Device(message["device"], message["gpus"], message["program"])
 
     def render(
         self, folder: Path, *, threads: int, timeout: float, save_blend: Path | None = None, what: What = "sequence"
@@ -112,7 +126,7 @@ class RenderProcess:
         :param what: the whole sequence; a still: the first facial colour image alone; or a scene: nothing.
 
         :raises RenderProcessDied: it ended, or said nothing for ``timeout`` seconds.
-        :raises RenderError: Blender reported a fault; the process lives on.
+        :raises RenderError: it reported a fault; the process lives on.
         """
         request: dict[str, Any] = {"folder": str(folder.absolute()), "threads": threads, "what": what}
         if save_blend is not None:
@@ -120,7 +134,7 @@ class RenderProcess:
         self._send(request)
         while (message := self._receive(timeout))["event"] != "done":
             if message["event"] == "error":
-                raise RenderError(f"Blender reported: {message['message']}")
+                raise RenderError(f"{_NEEDS[self._engine][1]} reported: {message['message']}")
             yield RenderedFrame(RawPass(message["pass"]), message["frame"], Crop(*message["crop"]), message["seconds"])
 
     def inspect(self, path: Path) -> dict[str, Any]:

@@ -25,12 +25,16 @@ from numpy.typing import NDArray
 
 from ffngen.geometry.camera import Camera
 from ffngen.geometry.plane import FacingPlane
+from ffngen.job import FlowMode
 
 #: A plane that moves by more pixels during an exposure is shown at so many moments.
 _MOST_MOMENTS = 48
 
 #: Materials of the faces of a head and of what it wears, by index.
 MATERIALS = ("skin", "eye", "mouth", "teeth", "hair", "frame", "lens", "cloth")
+
+#: Those whose colour is the atlas; the others' is the vertices' own.
+TEXTURED = ("skin", "eye", "mouth", "teeth")
 
 
 class RawPass(Enum):
@@ -106,6 +110,22 @@ class Settings:
 
 
 @dataclass(frozen=True)
+class SplatSettings:
+    """How Gaussians make a picture (:mod:`ffngen.splat`).
+
+    :param gaussians: how many lie on the head and what it wears, where there is no avatar.
+    :param flow_mode: what they say of the motion of the pixels that they cover.
+    :param seed: of where they lie.
+    :param avatar: path of a point cloud whose Gaussians are bound to the head's faces; None for none.
+    """
+
+    gaussians: int
+    flow_mode: FlowMode
+    seed: int
+    avatar: str | None = None
+
+
+@dataclass(frozen=True)
 class SequenceRequest:
     """One sequence to render.
 
@@ -126,6 +146,7 @@ class SequenceRequest:
     :param settings: how colour is rendered.
     :param template: path of the .blend that gives lamps, world and background (:mod:`ffngen.scene.template`); None for
         those of ``appearance``, ``environment`` and ``background.png``.
+    :param splat: where Gaussians make the picture; None where Cycles does.
     """
 
     camera: Camera
@@ -143,6 +164,7 @@ class SequenceRequest:
     template: str | None = None
     poses: NDArray[np.float64] | None = None
     background_margin: tuple[int, int] = (0, 0)
+    splat: SplatSettings | None = None
 
     def camera_of(self, index: int) -> Camera:
         """The camera of the ``index``-th facial frame (0 is the first)."""
@@ -194,6 +216,7 @@ class SequenceRequest:
             "template": self.template,
             "appearance": self.appearance,
             "settings": asdict(self.settings),
+            "splat": None if self.splat is None else asdict(self.splat),
         }
         (folder / "request.json").write_text(json.dumps(data), encoding="utf-8")
 
@@ -212,6 +235,7 @@ class SequenceRequest:
                 template=data["template"],
                 appearance=data["appearance"],
                 settings=Settings(**{**settings, "colour_seeds": tuple(settings["colour_seeds"])}),
+                splat=None if data["splat"] is None else SplatSettings(**data["splat"]),
                 **{name: arrays[name] for name in _ARRAYS},
             )
 

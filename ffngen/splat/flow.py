@@ -15,17 +15,15 @@ Each is a few numbers for a Gaussian, which a rasteriser evaluates in each pixel
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ffngen.geometry.camera import Camera
+from ffngen.job import FlowMode
 from ffngen.splat.avatar import Array64
 from ffngen.splat.binding import Gaussians, TriangleMotion
 from ffngen.splat.projection import Splats, planar_covariances
-
-FlowMode = Literal["mean", "gaussianflow", "affine"]
 
 #: A Gaussian counts as at least so thick, in its largest standard deviations: a ray along a disc meets it somewhere.
 _THICKNESS = 1e-3

@@ -59,5 +59,5 @@ def fake_blender(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeBlender
     state = tmp_path / "fake-blender"
     state.mkdir()
     monkeypatch.setenv("FAKE_BLENDER", str(state))
-    monkeypatch.setattr(process, "COMMAND", (sys.executable, str(Path(__file__).with_name("fake_blender.py"))))
+    monkeypatch.setitem(process.COMMANDS, "cycles", (sys.executable, str(Path(__file__).with_name("fake_blender.py"))))
     return FakeBlender(state)

@@ -120,7 +120,7 @@ def test_interruption_leaves_a_dataset_to_go_on_with(
 SCRIPT = """
 import sys
 from ffngen.render import process
-process.COMMAND = (sys.executable, sys.argv[1])
+process.COMMANDS["cycles"] = (sys.executable, sys.argv[1])
 from ffngen.cli import main
 main(["render", *sys.argv[2:]])
 """

@@ -1,0 +1,80 @@
+"""How open a head's surface lies: what share of the light from all around reaches it past the rest of the head."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ffngen.geometry.camera import Camera
+from ffngen.splat.avatar import Array64
+from ffngen.splat.binding import pose
+from ffngen.splat.fast import light_before
+from ffngen.splat.flow import ray_depth
+from ffngen.splat.projection import project
+from ffngen.splat.surface import flat_gaussians, spread
+
+#: Directions from which light may come, and how many Gaussians throw the shadows.
+_DIRECTIONS, _GAUSSIANS = 48, 30_000
+#: Metres: what lies no further before a point is the surface that it is on.
+_SKIN = 0.006
+#: From how far the head is looked at, in its own radii, and in how many pixels it is seen.
+_DISTANCE, _PIXELS = 20.0, 256
+#: No part is darker than this: light that skin throws on skin.
+_LEAST = 0.12
+
+
+def openness(vertices: NDArray[Any], faces: NDArray[Any]) -> Array64:
+    """(V,) float64, 0 to 1: of a sky of one brightness, the share of the light that reaches each vertex.
+
+    :param vertices: (V, 3), metres.
+    :param faces: (F, 3).
+    """
+    points = vertices.astype(np.float64)
+    normals = vertex_normals(points, faces)
+    places = spread(vertices, faces, _GAUSSIANS, seed=0)
+    shades = pose(flat_gaussians(vertices, faces, places, np.zeros((_GAUSSIANS, 3))), vertices, faces)
+    middle = (points.max(axis=0) + points.min(axis=0)) / 2
+    radius = float(np.linalg.norm(points - middle, axis=1).max())
+    arrived, all_light = np.zeros(len(points)), np.zeros(len(points))
+    for direction in _sphere(_DIRECTIONS):
+        camera = _seen_from(middle, radius, direction)
+        splats = project(shades, camera)
+        places_seen, depth = camera.project(points)
+        cosines = np.maximum(normals @ direction, 0)
+        arrived += cosines * light_before(splats, ray_depth(splats), places_seen, depth - _SKIN)
+        all_light += cosines
+    return np.asarray(np.maximum(arrived / np.maximum(all_light, 1e-9), _LEAST))
+
+
+def vertex_normals(vertices: Array64, faces: NDArray[Any]) -> Array64:
+    """(V, 3) float64: unit normals, the mean of those of a vertex's faces by their areas."""
+    corners = vertices[faces]
+    across = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    normals = np.zeros_like(vertices)
+    for corner in range(3):
+        np.add.at(normals, faces[:, corner], across)
+    return np.asarray(normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12))
+
+
+def _seen_from(middle: Array64, radius: float, direction: Array64) -> Camera:
+    """A camera far out in a direction that sees the whole head."""
+    forward = -direction
+    right = np.cross(forward, [0.0, 1.0, 0.0] if abs(direction[1]) < 0.9 else [1.0, 0.0, 0.0])
+    right /= np.linalg.norm(right)
+    T = np.eye(4)
+    T[:3, :3] = np.stack([right, np.cross(forward, right), forward], axis=1)
+    T[:3, 3] = middle + _DISTANCE * radius * direction
+    focal = 0.45 * _PIXELS * _DISTANCE
+    half = (_PIXELS - 1) / 2
+    return Camera(np.array([[focal, 0, half], [0, focal, half], [0, 0, 1.0]]), T, _PIXELS, _PIXELS)
+
+
+def _sphere(count: int) -> Array64:
+    """(count, 3): unit directions, evenly all around (a Fibonacci lattice)."""
+    index = np.arange(count) + 0.5
+    up = 1 - 2 * index / count
+    around = np.pi * (1 + np.sqrt(5)) * index
+    flat = np.sqrt(1 - up * up)
+    return np.stack([flat * np.cos(around), up, flat * np.sin(around)], axis=-1)
