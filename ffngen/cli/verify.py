@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import chain
 from pathlib import Path
 
 import click
@@ -62,22 +63,26 @@ def _show(report: VerifyReport) -> None:
             for column, (cell, width) in enumerate(zip(row, widths, strict=True))
         )
         click.echo("  ".join([first, *others]))
-    if report.labels:
-        click.echo(f"labels of {len(report.labels)} sequences, the worst of each figure (and its bound)")
-    for (fault, what), (value, bound) in _worst(report).items():
-        click.echo(f"  {fault:<20}  {what:<14}  {value:>8.2g}  ({bound:g})")
+    worst = _worst(report)
+    if worst:
+        what = [f"labels of {len(report.labels)} sequences"] if report.labels else []
+        splats = sum(bool(truth.figures) for truth in report.truths)
+        what += [f"{splats} sequences of Gaussians"] if splats else []
+        click.echo(f"{' and '.join(what)}, the worst of each figure (and its bound)")
+    for (fault, figure), (value, bound) in worst.items():
+        click.echo(f"  {fault:<20}  {figure:<14}  {value:>8.2g}  ({bound:g})")
     for failure in report.failures:
         click.echo(click.style("FAILED", fg="red") + f" {failure}")
     click.echo(click.style("passed", fg="green") if report.passed else click.style("failed", fg="red"))
 
 
 def _worst(report: VerifyReport) -> dict[tuple[str, str], tuple[float, float]]:
-    """The largest value of each figure of labels, and its bound."""
+    """The largest value of each figure of labels and of Gaussians, and its bound."""
     worst: dict[tuple[str, str], tuple[float, float]] = {}
-    for truth in report.labels:
-        for one in truth.figures:
-            key = (one.fault.value, one.what)
-            worst[key] = (max(one.value, worst.get(key, (0.0, 0.0))[0]), one.bound)
+    figures = [truth.figures for truth in report.truths] + [truth.figures for truth in report.labels]
+    for one in chain.from_iterable(figures):
+        key = (one.fault.value, one.what)
+        worst[key] = (max(one.value, worst.get(key, (0.0, 0.0))[0]), one.bound)
     return worst
 
 

@@ -119,6 +119,33 @@ class SequenceImages:
 
 
 @dataclass(frozen=True)
+class Figure:
+    """One figure about a sequence.
+
+    :param fault: what it is a fault of when it exceeds its bound.
+    :param what: which figure, and its unit.
+    :param value: the figure.
+    :param bound: the largest that passes.
+    :param count: of how many pixels or points.
+    """
+
+    fault: Fault
+    what: str
+    value: float
+    bound: float
+    count: int
+
+
+def judge(sequence: str, figures: list[Figure]) -> list[Failure]:
+    """A failure for each figure that exceeds its bound."""
+    return [
+        Failure(one.fault, sequence, f"{one.what} {one.value:.3g} of {one.count}; the bound is {one.bound:g}")
+        for one in figures
+        if not one.value <= one.bound
+    ]
+
+
+@dataclass(frozen=True)
 class SequenceTruth:
     """One sequence against its stored geometry; flow errors in pixels (end-point errors), depth errors in metres.
 
@@ -137,6 +164,7 @@ class SequenceTruth:
     :param background_flow: outside the mask, against the plane's flow; no pixels where the camera stands still.
     :param outside_wrong: pixels outside the mask whose facial and head flow are not the same, or, where the camera
         stands still, not exactly 0.
+    :param figures: of a sequence that Gaussians made, what is asked of it in place of the errors above; else empty.
     """
 
     sequence: str
@@ -155,24 +183,7 @@ class SequenceTruth:
     background_flow: ErrorSummary
     outside_wrong: int
     images: SequenceImages
-
-
-@dataclass(frozen=True)
-class LabelFigure:
-    """One figure about a sequence's labels.
-
-    :param fault: what it is a fault of when it exceeds its bound.
-    :param what: which figure, and its unit.
-    :param value: the figure.
-    :param bound: the largest that passes.
-    :param count: of how many pixels or points.
-    """
-
-    fault: Fault
-    what: str
-    value: float
-    bound: float
-    count: int
+    figures: list[Figure] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -180,7 +191,7 @@ class LabelTruth:
     """One sequence's labels against its stored geometry."""
 
     sequence: str
-    figures: list[LabelFigure]
+    figures: list[Figure]
 
 
 @dataclass(frozen=True)

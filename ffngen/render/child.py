@@ -33,7 +33,8 @@ from ffngen.render.request import Crop, RawPass
 class Answer(Protocol):
     """Sends one message to the parent."""
 
-    def __call__(self, **message: Any) -> None: ...
+    def __call__(self, **message: Any) -> None:
+        """Send it."""
 
 
 def begin(parent: int) -> Answer | None:

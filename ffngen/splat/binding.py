@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ffngen.splat.avatar import Array64, Avatar
+from ffngen.splat.inverse import inverse_3x3
 
 #: Metres: a triangle with shorter sides has no direction.
 _SMALLEST = 1e-12
@@ -97,7 +98,7 @@ def triangle_motion(before: NDArray[Any], after: NDArray[Any], corners: NDArray[
     """
     frames = [_edges(vertices.astype(np.float64)[corners]) for vertices in (before, after)]
     flat = np.abs(np.linalg.det(frames[0])) <= 1e-30
-    A = frames[1] @ np.linalg.inv(np.where(flat[:, None, None], np.eye(3), frames[0]))
+    A = frames[1] @ inverse_3x3(np.where(flat[:, None, None], np.eye(3), frames[0]))
     # A triangle without extent goes where its middle goes.
     A[flat] = np.eye(3)
     middles = [vertices.astype(np.float64)[corners].mean(axis=1) for vertices in (before, after)]

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ffngen.splat.avatar import Array64
 from ffngen.splat.flow import RayDepth, SplatMotion
+from ffngen.splat.inverse import inverse_2x2
 from ffngen.splat.projection import FINISHED, LEAST, MOST, Splats, reach
 
 TILE = 16
@@ -23,15 +24,12 @@ def blend(splats: Splats, rays: RayDepth, motions: list[SplatMotion]) -> tuple[A
     boxes = _boxes(splats)
     starts, lists = _tile_lists(boxes, *_tiles(splats))
     shape, depth = _shape(splats), _depth(rays)
-    # Weights below LEAST are found without an exponential.
-    furthest = -2 * np.log(LEAST / np.maximum(splats.opacities, LEAST))
-    look = np.column_stack([splats.opacities, furthest, splats.colours])
     planar = bool(motions and len(motions[0].planar))
     moved = [motion.planar if planar else motion.spatial for motion in motions]
     # (P, M, 7 or 12): what is said of one Gaussian lies together.
     motion = np.ascontiguousarray(np.stack(moved, axis=1)) if moved else np.zeros((len(splats), 0, 7))
     sums = np.zeros((height, width, 5 + 3 * len(motions)))
-    _blend_tiles(starts, lists, boxes, shape, look, depth, motion, planar, sums)
+    _blend_tiles(starts, lists, boxes, shape, _look(splats), depth, motion, planar, sums)
     flows = sums[..., 5:].reshape(height, width, len(motions), 3)
     return sums[..., :3], sums[..., 3], sums[..., 4], np.moveaxis(flows, 2, 0)
 
@@ -43,8 +41,14 @@ def _tiles(splats: Splats) -> tuple[int, int]:
 
 def _shape(splats: Splats) -> Array64:
     """(P, 5): the centre, and the inverse of the 2D covariance as the factors of x x, x y and y y."""
-    inverse = np.linalg.inv(splats.planar)
+    inverse = inverse_2x2(splats.planar)
     return np.column_stack([splats.pixels, inverse[:, 0, 0], 2 * inverse[:, 0, 1], inverse[:, 1, 1]])
+
+
+def _look(splats: Splats) -> Array64:
+    """(P, 5): opacity, the distance beyond which the weight is below LEAST (no exponential is needed there), colour."""
+    furthest = -2 * np.log(LEAST / np.maximum(splats.opacities, LEAST))
+    return np.column_stack([splats.opacities, furthest, splats.colours])
 
 
 def _depth(rays: RayDepth) -> Array64:
@@ -161,12 +165,12 @@ def light_before(splats: Splats, rays: RayDepth, places: Array64, depths: Array6
     starts, lists = _tile_lists(_boxes(splats, between=True), across, down)
     left = np.ones(len(places))
     size = np.array([splats.camera.width, splats.camera.height])
-    _dim(starts, lists, across, size, _shape(splats), splats.opacities, _depth(rays), places, depths, left)
+    _dim(starts, lists, across, size, _shape(splats), _look(splats), _depth(rays), places, depths, left)
     return left
 
 
 @numba.njit(parallel=True, cache=True, error_model="numpy")
-def _dim(starts, lists, across, size, shape, opacities, depth, places, depths, left):  # type: ignore[no-untyped-def]
+def _dim(starts, lists, across, size, shape, look, depth, places, depths, left):  # type: ignore[no-untyped-def]
     for q in numba.prange(len(places)):
         u, v = places[q]
         if not (-0.5 <= u <= size[0] - 0.5 and -0.5 <= v <= size[1] - 0.5):
@@ -174,7 +178,8 @@ def _dim(starts, lists, across, size, shape, opacities, depth, places, depths, l
         tile = int(max(v, 0.0)) // TILE * across + int(max(u, 0.0)) // TILE
         for at in range(starts[tile], starts[tile + 1]):
             i = lists[at]
-            x, y = u - shape[i, 0], v - shape[i, 1]
-            weight = min(opacities[i] * np.exp(-_distance(shape[i], x, y) / 2), MOST)
-            if weight >= LEAST and _where_met(depth[i], u, v) < depths[q]:
-                left[q] *= 1 - weight
+            distance = _distance(shape[i], u - shape[i, 0], v - shape[i, 1])
+            if distance <= look[i, 1] and _where_met(depth[i], u, v) < depths[q]:
+                left[q] *= 1 - min(look[i, 0] * np.exp(-distance / 2), MOST)
+                if left[q] < FINISHED:
+                    break

@@ -23,6 +23,7 @@ from ffngen.geometry.camera import Camera
 from ffngen.job import FlowMode
 from ffngen.splat.avatar import Array64
 from ffngen.splat.binding import Gaussians, TriangleMotion
+from ffngen.splat.inverse import inverse_2x2, inverse_3x3
 from ffngen.splat.projection import Splats, planar_covariances
 
 #: A Gaussian counts as at least so thick, in its largest standard deviations: a ray along a disc meets it somewhere.
@@ -71,7 +72,7 @@ def ray_depth(splats: Splats) -> RayDepth:
     # The trace is the largest variance, up to a factor of three.
     largest = np.trace(splats.covariances, axis1=1, axis2=2) + _SMALLEST
     thick = splats.covariances + (_THICKNESS**2 * largest)[:, None, None] * np.eye(3)
-    precision = np.linalg.inv(thick)
+    precision = inverse_3x3(thick)
     Ki = np.linalg.inv(splats.camera.K)
     n = np.einsum("ij,nik,nk->nj", Ki, precision, splats.points)
     Q = Ki.T @ precision @ Ki
@@ -101,7 +102,7 @@ def splat_motion(
         R = later_camera.T_cam_world[:3, :3]
         covariances = R @ later.covariances[splats.index] @ R.T
         planar = planar_covariances(points, covariances, later_camera)
-        D = _root(planar) @ np.linalg.inv(_root(splats.planar)) - np.eye(2)
+        D = _root(planar) @ inverse_2x2(_root(splats.planar)) - np.eye(2)
     return SplatMotion(np.concatenate([D.reshape(-1, 4), moved, away[:, None]], axis=1), none[1])
 
 

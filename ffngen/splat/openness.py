@@ -16,11 +16,11 @@ from ffngen.splat.projection import project
 from ffngen.splat.surface import flat_gaussians, spread
 
 #: Directions from which light may come, and how many Gaussians throw the shadows.
-_DIRECTIONS, _GAUSSIANS = 48, 30_000
+_DIRECTIONS, _GAUSSIANS = 32, 15_000
 #: Metres: what lies no further before a point is the surface that it is on.
 _SKIN = 0.006
 #: From how far the head is looked at, in its own radii, and in how many pixels it is seen.
-_DISTANCE, _PIXELS = 20.0, 256
+_DISTANCE, _PIXELS = 20.0, 160
 #: No part is darker than this: light that skin throws on skin.
 _LEAST = 0.12
 

@@ -18,10 +18,11 @@ from ffngen.splat.harmonics import CONSTANT
 
 #: Standard deviations: in the plane, of the mean distance between Gaussians; and of the thickness, of that. Narrower
 #: ones let surfaces behind shine through, wider ones stand out further at edges (tests/bench/splat.py).
-_WIDTH, _THICKNESS = 0.85, 0.1
+_WIDTH, _THICKNESS = 0.85, 0.05
 _OPACITY = 0.99
 #: Small triangles make thin things, such as lashes and the frames of glasses: there, Gaussians are no wider than this
-#: share of a triangle's height, but at least the other share of what they are on large ones.
+#: share of a triangle's height, but at least the other share of what they are on large ones. Where that is too wide,
+#: they cover the less.
 _SHARE_OF_TRIANGLE, _NARROWEST = 0.5, 0.25
 #: What an avatar may have.
 FEWEST, MOST = 100, 5_000_000
@@ -62,10 +63,7 @@ def spread(vertices: NDArray[Any], faces: NDArray[Any], count: int, seed: int) -
 
 def deviations(vertices: NDArray[Any], faces: NDArray[Any], count: int) -> Array64:
     """(F,) float64, metres: the standard deviation, in the surface, of that many Gaussians spread over a mesh."""
-    area = _areas(vertices, faces)
-    corners = vertices.astype(np.float64)[faces]
-    longest = np.linalg.norm(corners - np.roll(corners, 1, axis=1), axis=2).max(axis=1)
-    limit = _SHARE_OF_TRIANGLE * 2 * area / np.maximum(longest, 1e-12)
+    area, limit = _areas(vertices, faces), _limits(vertices, faces)
     largest = np.sqrt(area.sum() / count)
     # The wider they are on large triangles, the more are left for small ones. A few rounds settle it.
     for _ in range(20):
@@ -82,13 +80,15 @@ def flat_gaussians(vertices: NDArray[Any], faces: NDArray[Any], places: Spread, 
     frames = triangle_frames(vertices, faces[places.triangles])
     size = np.maximum(frames.k, 1e-9)[:, None]
     count = len(places.triangles)
+    widths = deviations(vertices, faces, count)
+    covered = np.minimum(_limits(vertices, faces) / widths, 1)
     points = places.points(vertices[faces])
     return Avatar(
         means=np.einsum("nji,nj->ni", frames.R, points - frames.T) / size,
         rotations=np.tile([1.0, 0, 0, 0], (count, 1)),
         # The second axis of a triangle's frame is its normal.
-        scales=deviations(vertices, faces, count)[places.triangles, None] * np.array([1, _THICKNESS, 1]) / size,
-        opacities=np.full(count, _OPACITY),
+        scales=widths[places.triangles, None] * np.array([1, _THICKNESS, 1]) / size,
+        opacities=_OPACITY * covered[places.triangles],
         harmonics=constant_harmonics(colours),
         triangles=places.triangles,
     )
@@ -124,6 +124,15 @@ def sample_texture(texture: NDArray[np.uint8], uv: Array64) -> NDArray[np.uint8]
     return np.asarray(texture[row, column, :3])
 
 
+def _limits(vertices: NDArray[Any], faces: NDArray[Any]) -> Array64:
+    """(F,) metres: how wide a Gaussian on each triangle may be to stay on it."""
+    corners = vertices.astype(np.float64)[faces]
+    longest = np.linalg.norm(corners - np.roll(corners, 1, axis=1), axis=2).max(axis=1)
+    return np.asarray(_SHARE_OF_TRIANGLE * 2 * _areas(vertices, faces) / np.maximum(longest, 1e-12))
+
+
 def _areas(vertices: NDArray[Any], faces: NDArray[Any]) -> Array64:
     corners = vertices.astype(np.float64)[faces]
-    return np.asarray(np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1) / 2)
+    return np.asarray(
+        np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1) / 2
+    )

@@ -17,11 +17,11 @@ from ffngen.dataset.labels.layout import SURFACE_FILE, LabelKind
 from ffngen.dataset.labels.read import PairLabels
 from ffngen.dataset.labels.record import LabelsRecord, label_layout, read_labels
 from ffngen.dataset.labels.surface import Surface, read_surface
-from ffngen.dataset.labels.tally import Tally, judge
+from ffngen.dataset.labels.tally import Tally
 from ffngen.dataset.layout import Output, Record
 from ffngen.dataset.metadata import SequenceMetadata
 from ffngen.dataset.raycast import CastFrame, CastPlane, Target, cast_frame, cast_plane
-from ffngen.dataset.report import Failure, Fault, LabelTruth
+from ffngen.dataset.report import Failure, Fault, LabelTruth, judge
 from ffngen.errors import DatasetError, FfngenError, InputFileError
 from ffngen.flow.files import read_flow
 from ffngen.flow.values import Flow

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ffngen.dataset.check_truth import DEPTH_P99, FLOW_MAX, FLOW_P99
-from ffngen.dataset.report import Failure, Fault, LabelFigure
+from ffngen.dataset.report import Fault, Figure
 
 Statistic = Literal["median", "p99", "max", "mean", "share"]
 
@@ -49,7 +49,7 @@ class Tally:
         values = np.abs(np.asarray(errors, dtype=np.float64).ravel())
         self._parts[fault].append(np.where(np.isnan(values), np.inf, values))
 
-    def figures(self) -> list[LabelFigure]:
+    def figures(self) -> list[Figure]:
         """The figures of what was added."""
         result = []
         for fault, statistic, unit, bound in _BOUNDS:
@@ -57,17 +57,8 @@ class Tally:
                 continue
             errors = np.concatenate(self._parts[fault])
             what = f"{statistic} {unit}".strip()
-            result.append(LabelFigure(fault, what, _value(statistic, errors), bound, errors.size))
+            result.append(Figure(fault, what, _value(statistic, errors), bound, errors.size))
         return result
-
-
-def judge(sequence: str, figures: list[LabelFigure]) -> list[Failure]:
-    """A failure for each figure that exceeds its bound."""
-    return [
-        Failure(one.fault, sequence, f"{one.what} {one.value:.3g} of {one.count}; the bound is {one.bound:g}")
-        for one in figures
-        if not one.value <= one.bound
-    ]
 
 
 def _value(statistic: Statistic, errors: NDArray[np.float64]) -> float:

@@ -1,0 +1,113 @@
+"""What is asked of flow, depth and masks that Gaussians made: as good as a blend of Gaussians can be.
+
+A blend is off where a surface bends within a Gaussian's width, and where two surfaces share a pixel. So flow and depth
+are judged away from silhouettes by more than Gaussians reach, by each frame's median and by the share of pixels that
+are far off; the bounds grow with Gaussians that are wider than a pixel, and with motion.
+
+A captured avatar's Gaussians need not lie on its head's mesh (its hair does not), so of one, only the median is asked,
+and a looser one; masks and depth on the head are not compared. What is seen beside the head is exact in any case.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ffngen.dataset.arrays import SequenceVertices
+from ffngen.dataset.metadata import SequenceMetadata
+from ffngen.dataset.report import Fault, Figure
+from ffngen.errors import FfngenError
+from ffngen.splat.surface import FEWEST, MOST, deviations
+
+#: Pixels: the bound on a frame's median end-point error, of Gaussians on the mesh and of a captured avatar's.
+FLOW_MEDIAN, CAPTURED_MEDIAN = 0.05, 0.5
+#: Metres, likewise for depth.
+DEPTH_MEDIAN = 5e-4
+#: A pixel is far off beyond so many times the bound; so large a share may be.
+FAR, FAR_SHARE = 10.0, 0.05
+#: Pixels of motion up to which the bounds hold as they are.
+_MOTION = 20.0
+#: So many standard deviations from a silhouette, Gaussians reach across it.
+_REACH = 3.0
+#: The share of the head's pixels where mask and rays may disagree away from silhouettes: gaps between Gaussians.
+HOLES = 1e-3
+
+
+@dataclass
+class SplatCheck:
+    """Gathers what the frames of one sequence show.
+
+    :param captured: whether the Gaussians are an avatar's that was captured.
+    :param width: pixels: the widest Gaussians' standard deviation, or 1 where that is unknown.
+    """
+
+    captured: bool
+    width: float
+    _medians: dict[Fault, list[float]] = field(default_factory=dict)
+    _far: dict[Fault, list[float]] = field(default_factory=dict)
+    _pixels: dict[Fault, int] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, metadata: SequenceMetadata, vertices: SequenceVertices) -> SplatCheck:
+        """The check of a sequence that Gaussians made."""
+        record = metadata.scene.get("splat")
+        count = record.get("gaussians") if isinstance(record, dict) else None
+        if not isinstance(count, int) or not FEWEST <= count <= MOST:
+            return cls(captured=True, width=1.0)
+        first = vertices.facial[0]
+        camera = metadata.get_camera(int(vertices.frames[0]))
+        try:
+            depth = np.median(camera.to_camera(first)[:, 2])
+        except FfngenError:
+            depth = np.float64(np.inf)
+        width = deviations(first, vertices.faces, count).max() * camera.K[0, 0] / max(float(depth), 1e-3)
+        return cls(captured=False, width=float(np.clip(width, 1.0, 1000.0)))
+
+    def widened(self, silhouette: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """The pixels that Gaussians of another surface may reach, from those of a silhouette."""
+        reach = int(np.ceil(_REACH * self.width))
+        kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
+        return np.asarray(cv2.dilate(silhouette.astype(np.uint8), kernel) != 0)
+
+    def add(self, fault: Fault, errors: NDArray[np.float64], motion: NDArray[np.float64] | None = None) -> None:
+        """Add a frame.
+
+        :param fault: what is wrong where these errors are too large.
+        :param errors: of the pixels inside: (N,), pixels or metres.
+        :param motion: (N,) pixels; None for depth.
+        """
+        if not errors.size:
+            return
+        if motion is not None:
+            errors = errors / (self.width * max(1.0, float(np.median(motion)) / _MOTION))
+        errors = np.where(np.isnan(errors), np.inf, errors)
+        bound = self._bound(fault)
+        self._medians.setdefault(fault, []).append(float(np.median(errors)))
+        self._far.setdefault(fault, []).append(float((errors > FAR * bound).mean()))
+        self._pixels[fault] = self._pixels.get(fault, 0) + errors.size
+
+    def _bound(self, fault: Fault) -> float:
+        if fault is Fault.DEPTH:
+            return DEPTH_MEDIAN
+        return CAPTURED_MEDIAN if self.captured else FLOW_MEDIAN
+
+    def figures(self, holes: int, head_pixels: int) -> list[Figure]:
+        """The worst frame of each.
+
+        :param holes: pixels, away from silhouettes, where mask and rays disagree.
+        :param head_pixels: on all frames.
+        """
+        found = []
+        for fault in (Fault.FACIAL_FLOW, Fault.HEAD_FLOW, *(() if self.captured else (Fault.DEPTH,))):
+            unit = "m" if fault is Fault.DEPTH else "px"
+            medians, count = self._medians.get(fault, [np.inf]), self._pixels.get(fault, 0)
+            found.append(Figure(fault, f"median {unit}", max(medians), self._bound(fault), count))
+            if not self.captured:
+                share = max(self._far.get(fault, [1.0]))
+                found.append(Figure(fault, "share far off", share, FAR_SHARE, count))
+        if not self.captured:
+            found.append(Figure(Fault.MASK, "share wrong", holes / max(head_pixels, 1), HOLES, head_pixels))
+        return found
