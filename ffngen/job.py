@@ -31,7 +31,7 @@ EMOTIONS = ("neutral", "happy", "sad", "surprise", "fear", "disgust", "anger", "
 
 #: Fields that say how, where, or how far, and never what a sequence holds.
 _NOT_CONTENT = frozenset(
-    {"out", "identities", "n_frames", "labels", "label_pairs", "device", "workers", "threads", "frame_timeout"}
+    {"out", "identities", "n_frames", "views", "labels", "label_pairs", "device", "workers", "threads", "frame_timeout"}
 )
 
 #: Fields of the engine splat alone.
@@ -156,6 +156,10 @@ class Job(BaseModel):
     camera: Literal["preset", "tracked"] = Field(
         "preset", description="the scene preset's, or the one that the tracker saw the face with"
     )
+    rig: str | None = Field(None, description="several cameras: nersemble, or the path of a transforms.json")
+    views: Annotated[tuple[Annotated[Int, Field(ge=0, le=999)], ...], BeforeValidator(_one_or_many)] | None = Field(
+        None, min_length=1, description="which of the rig's cameras, counted from 0; all when absent"
+    )
     include_neutral: bool = Field(False, description="prepend the frame t = 0, neutral and frontal")
     jaw_motion: Literal["pose", "expression"] = Field(
         "pose", description="whether the jaw's rotation moves on in head-only frames (pose, as published) or stays"
@@ -198,7 +202,17 @@ class Job(BaseModel):
     frame_timeout: float = Field(1800, gt=0, description="seconds after which a silent render process is restarted")
 
     @field_validator(
-        "out", "head", "params", "scene", "textures", "backgrounds", "expressions", "source_images", "hdris", "avatar"
+        "out",
+        "head",
+        "params",
+        "scene",
+        "textures",
+        "backgrounds",
+        "expressions",
+        "source_images",
+        "hdris",
+        "avatar",
+        "rig",
     )
     @classmethod
     def _path(cls, value: Path | str | None) -> Path | str | None:
@@ -251,6 +265,18 @@ class Job(BaseModel):
         return self
 
     @model_validator(mode="after")
+    def _rig_is_the_camera(self) -> Job:
+        if self.rig is None:
+            if self.views is not None:
+                raise ValueError("views are a rig's: say which with rig")
+            return self
+        if self.camera == "tracked" or self.source_images is not None or self.scene.endswith(".blend"):
+            raise ValueError("a rig has cameras of its own: leave camera, source_images and a .blend away")
+        if self.views is not None and len(set(self.views)) != len(self.views):
+            raise ValueError("a view is given twice")
+        return self
+
+    @model_validator(mode="after")
     def _engine_knows(self) -> Job:
         if self.engine == "splat":
             if self.scene.endswith(".blend"):
@@ -275,7 +301,9 @@ class Job(BaseModel):
 
     def content(self) -> dict[str, Any]:
         """The fields that decide what a sequence holds, JSON-ready."""
-        unused = () if self.engine == "splat" else ("engine", *_SPLAT_FIELDS)
+        unused = set() if self.engine == "splat" else {"engine", *_SPLAT_FIELDS}
+        if self.rig is None:
+            unused.add("rig")
         return self.model_dump(mode="json", exclude={*_NOT_CONTENT, *unused})
 
 
@@ -299,6 +327,8 @@ def load_job(path: Path | None, overrides: dict[str, Any] | None = None) -> Job:
                 data[field] = str(path.parent / data[field])
         if isinstance(data.get("scene"), str) and data["scene"].endswith((".yaml", ".yml", ".blend")):
             data["scene"] = str(path.parent / data["scene"])
+        if isinstance(data.get("rig"), str) and data["rig"].endswith(".json"):
+            data["rig"] = str(path.parent / data["rig"])
     data.update(overrides or {})
 
     def place(field: str) -> str | Path:

@@ -1,4 +1,4 @@
-"""A render process, ``python -m ffngen.blender --device D --device-index I --parent PID``: :mod:`ffngen.render.child`."""
+"""A render process, ``python -m ffngen.blender``; what it is told and what it answers: :mod:`ffngen.render.child`."""
 
 from __future__ import annotations
 

@@ -152,8 +152,9 @@ class ImageCheck:
         return SequenceImages(facial, head, still), self._failures
 
     def _compare_surroundings(self, pair: PairImages, frame: int) -> None:
-        flows = (pair.facial[pair.inside], pair.head[pair.inside])
-        longest = max(float(np.abs(flow).max(initial=0)) for flow in flows)
+        # Of all that moves, edges included.
+        flows = (pair.facial[~pair.beside], pair.head[~pair.beside])
+        longest = max(float(np.abs(np.nan_to_num(flow)).max(initial=0)) for flow in flows)
         reach = _SURROUNDINGS + int(np.ceil(1.5 * min(longest, max(pair.beside.shape))))
         still = cv2.erode(pair.beside.astype(np.uint8), _square(reach)) != 0
         if still.sum() < _PIXELS:

@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from ffngen.dataset.arrays import SequenceVertices
 from ffngen.dataset.metadata import SequenceMetadata
 from ffngen.dataset.report import Fault, Figure
-from ffngen.errors import FfngenError
 from ffngen.splat.surface import FEWEST, MOST, deviations
 
 #: Pixels: the bound on a frame's median end-point error, of Gaussians on the mesh and of a captured avatar's.
@@ -59,12 +58,11 @@ class SplatCheck:
             return cls(captured=True, width=1.0)
         first = vertices.facial[0]
         camera = metadata.get_camera(int(vertices.frames[0]))
-        try:
-            depth = np.median(camera.to_camera(first)[:, 2])
-        except FfngenError:
-            depth = np.float64(np.inf)
-        width = deviations(first, vertices.faces, count).max() * camera.K[0, 0] / max(float(depth), 1e-3)
-        return cls(captured=False, width=float(np.clip(width, 1.0, 1000.0)))
+        depths = camera.to_camera(first[vertices.faces].mean(axis=1))[:, 2]
+        widths = deviations(first, vertices.faces, count) * camera.K[0, 0] / np.maximum(depths, 1e-3)
+        # Of what is seen; a collar may come close to the camera.
+        width = float(np.percentile(widths[depths > 0], 98)) if (depths > 0).any() else 1.0
+        return cls(captured=False, width=float(np.clip(width, 1.0, 100.0)))
 
     def widened(self, silhouette: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """The pixels that Gaussians of another surface may reach, from those of a silhouette."""

@@ -74,7 +74,7 @@ class ComposedSequence:
 
     def noise_seed(self, kind: RawPass, index: int) -> int:
         """The seed of one picture's noise; ``index`` is its number among the facial frames."""
-        return derive_seed(self.seeds["scene"], "noise", kind.value, index)
+        return derive_seed(self.seeds["noise"], "noise", kind.value, index)
 
 
 def compose(context: JobContext, plan: SequencePlan) -> ComposedSequence:
@@ -89,7 +89,9 @@ def compose(context: JobContext, plan: SequencePlan) -> ComposedSequence:
 
     skin_seed = derive_seed(job.seed, "skin", plan.identity)
     dressed = context.dressed_head(plan.parameters_index, skin_seed)
-    scene_seed = derive_seed(job.seed, "scene", plan.name)
+    scene_seed = derive_seed(job.seed, "scene", plan.take)
+    # Views share light and background; their noise is each sensor's own.
+    noise_seed = scene_seed if plan.view is None else derive_seed(scene_seed, "view", plan.view)
     motion = _motion_record(context, plan)
     view = compose_view(context, plan, np.concatenate([facial, head]), scene_seed, motion.get("fps") or FPS)
     # The camera frames the head, whatever it wears.
@@ -124,7 +126,7 @@ def compose(context: JobContext, plan: SequencePlan) -> ComposedSequence:
             samples=job.samples,
             denoise=job.denoise,
             # Cycles takes 31 bits.
-            colour_seeds=tuple(derive_seed(scene_seed, "colour", i) >> 32 for i in range(count)),
+            colour_seeds=tuple(derive_seed(noise_seed, "colour", i) >> 32 for i in range(count)),
             aperture=view.aperture,
             focus=view.focus,
             shutter=development.motion_blur,
@@ -151,7 +153,7 @@ def compose(context: JobContext, plan: SequencePlan) -> ComposedSequence:
         "props": [{"kind": prop.kind, "faces": [first, last]} for prop, first, last in dressed.face_ranges()],
         **appearance,
     }
-    seeds = {"job": job.seed, "skin": skin_seed, "scene": scene_seed}
+    seeds = {"job": job.seed, "skin": skin_seed, "scene": scene_seed, "noise": noise_seed}
     # JSON knows lists alone; the record must compare equal when it is read back.
     record = json.loads(json.dumps(record))
     return ComposedSequence(request, parameters, atlas, light.backdrop.picture, development, record, seeds, motion)

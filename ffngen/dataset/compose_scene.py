@@ -14,14 +14,16 @@ from ffngen.appearance.hdri import hdri_name, hdri_path
 from ffngen.appearance.lighting import Lighting, sample_lighting
 from ffngen.dataset.context import JobContext
 from ffngen.dataset.plan import SequencePlan
-from ffngen.dataset.source_view import source_background, tracked_camera
+from ffngen.dataset.source_view import file_camera, source_background, tracked_camera
 from ffngen.errors import InputFileError
 from ffngen.geometry.camera import Camera
 from ffngen.geometry.lens import defocus_radius
+from ffngen.job import Job
 from ffngen.params.parameter_set import ParameterSet
 from ffngen.scene.framing import Framing, fit_camera
 from ffngen.scene.handheld import handheld_poses, view_margin
 from ffngen.scene.preset import ImagePreset, draw
+from ffngen.scene.rig import is_rig_file, rig_camera
 from ffngen.scene.template import SceneTemplate
 from ffngen.seeds import derive_generator
 
@@ -66,8 +68,11 @@ def compose_view(context: JobContext, plan: SequencePlan, vertices: NDArray[np.f
         record: dict[str, Any] = {"kind": "tracked"}
         strength = 0.0
     else:
-        camera, record = _preset_camera(context, derive_generator(seed, "camera"), vertices)
+        camera, record = _preset_camera(context, derive_generator(seed, "camera"), vertices, front=job.rig is not None)
         strength = draw(derive_generator(seed, "handheld"), preset.handheld)
+        if job.rig is not None and plan.view is not None:
+            camera, record = _rig_camera(job, job.rig, plan.view, camera, vertices[:, context.framed_vertices])
+            strength = 0.0
         record["handheld"] = strength
     depths = camera.to_camera(vertices)[..., 2]
     background_depth = float(depths.max()) + context.preset.background.distance
@@ -94,9 +99,20 @@ def _template_view(template: SceneTemplate, width: int, height: int, vertices: N
     return View(camera, None, depth, (0, 0), aperture, focus, DEFOCUS, {"kind": "template"})
 
 
-def _preset_camera(
-    context: JobContext, rng: np.random.Generator, vertices: NDArray[np.float32]
+def _rig_camera(
+    job: Job, rig: str, view: int, front: Camera, vertices: NDArray[np.float32]
 ) -> tuple[Camera, dict[str, Any]]:
+    """A camera of a rig; that of a named one stands about the head as ``front`` does."""
+    if is_rig_file(rig):
+        return file_camera(rig, view, vertices, job.width, job.height), {"kind": "rig", "rig": "file", "view": view}
+    ends = np.stack([vertices.min(axis=(0, 1)), vertices.max(axis=(0, 1))]).astype(np.float64)
+    return rig_camera(rig, view, front, ends.mean(axis=0)), {"kind": "rig", "rig": rig, "view": view}
+
+
+def _preset_camera(
+    context: JobContext, rng: np.random.Generator, vertices: NDArray[np.float32], *, front: bool
+) -> tuple[Camera, dict[str, Any]]:
+    """The preset's camera; ``front``: straight before the face, whatever the preset says."""
     preset, job = context.preset.camera, context.job
     lens = preset.focal_length_mm if preset.focal_length_mm is not None else preset.distance
     assert lens is not None
@@ -105,8 +121,8 @@ def _preset_camera(
         fill=draw(rng, preset.fill),
         max_width_fill=preset.max_width_fill,
         offset=(draw(rng, preset.offset_x), draw(rng, preset.offset_y)),
-        yaw=float(np.radians(draw(rng, preset.yaw_degrees))),
-        elevation=float(np.radians(draw(rng, preset.elevation_degrees))),
+        yaw=0.0 if front else float(np.radians(draw(rng, preset.yaw_degrees))),
+        elevation=0.0 if front else float(np.radians(draw(rng, preset.elevation_degrees))),
     )
     is_focal = preset.focal_length_mm is not None
     camera = fit_camera(

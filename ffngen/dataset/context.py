@@ -20,7 +20,7 @@ from ffngen.appearance.skin import generate_texture, look_of
 from ffngen.appearance.textures import TextureFolder
 from ffngen.atomic import sha256_file
 from ffngen.dataset.avatar_source import avatar_source
-from ffngen.dataset.source_view import check_views
+from ffngen.dataset.source_view import check_rig, check_views
 from ffngen.dataset.user_images import check_images
 from ffngen.head.load import OPEN, load_head
 from ffngen.head.model import HeadModel
@@ -33,6 +33,7 @@ from ffngen.props.wardrobe import wardrobe_of
 from ffngen.render.request import MATERIALS
 from ffngen.render.template import read_template
 from ffngen.scene.preset import TEMPLATE_SUFFIX, ScenePreset, load_preset
+from ffngen.scene.rig import is_rig_file
 from ffngen.scene.template import SceneTemplate
 from ffngen.seeds import derive_seed
 from ffngen.splat.ply import find_avatar
@@ -157,6 +158,8 @@ class JobContext:
         for field, word in _PATH_FIELDS:
             if job.get(field, word) != word:
                 job[field] = "given"
+        if self.job.rig is not None and is_rig_file(self.job.rig):
+            job["rig"] = "given"
         return {
             "job": job,
             "scene_preset": self.preset.model_dump(mode="json"),
@@ -210,6 +213,10 @@ def open_context(job: Job, progress: Callable[[str], None] | None = None) -> Job
         "hdris": hdris_digest(hdris) if job.hdris is not None else None,
         "template": None if template is None else template.sha256,
     }
+    if job.rig is not None:
+        check_rig(job, job.rig)
+        if is_rig_file(job.rig):
+            inputs["rig"] = sha256_file(Path(job.rig))
     if job.avatar is not None:
         inputs["avatar"] = sha256_file(find_avatar(job.avatar))
     return JobContext(job, model, preset, source, textures, inputs, hdris, template)

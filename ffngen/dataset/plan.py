@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import re
 from collections import Counter
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from ffngen.flow.files import FlowFormat
 from ffngen.job import Job
 from ffngen.motion.tracked import TrackSampling, sample_times
 from ffngen.params.source import ParameterSource
+from ffngen.scene.rig import rig_size
 
 #: Bytes per pixel of each file, measured on the demo (512x512): compressed formats vary with the picture.
 _BYTES = {"jpg": 0.25, "png": 1.6, "mask": 1.0, "depth": 0.9}
@@ -27,12 +29,19 @@ class SequencePlan:
     :param parameters_index: which parameter set of the job's source.
     :param identity: whose face it is.
     :param layout: where its files lie.
+    :param view: which of the job's rig of cameras sees it; None without one.
     """
 
     index: int
     parameters_index: int
     identity: str
     layout: SequenceLayout
+    view: int | None = None
+
+    @property
+    def take(self) -> str:
+        """What the views of the same moments share: the name without the view."""
+        return self.name if self.view is None else self.name.removesuffix(_view_suffix(self.view))
 
     @property
     def name(self) -> str:
@@ -51,29 +60,47 @@ class SequencePlan:
 
 
 def plan_sequences(job: Job, source: ParameterSource) -> list[SequencePlan]:
-    """All sequences of a job: for each parameter set one of each length."""
+    """All sequences of a job: for each parameter set one of each length, before each camera of its rig.
+
+    :raises FfngenError: the rig's cameras cannot be read.
+    """
+    views = _views(job)
     seen: Counter[str] = Counter()
     plans: list[SequencePlan] = []
     tracks = Counter(source.identity(index) for index in range(len(source))) if job.motion == "tracked" else Counter()
     for index in range(len(source)):
         identity = source.identity(index)
         if job.motion == "tracked":
-            plans.append(_plan_track(job, source, index, len(plans), alone=tracks[identity] == 1))
+            for view in views:
+                alone = tracks[identity] == 1
+                plans.append(_plan_track(job, source, index, len(plans), view, alone=alone))
             continue
         # Which of this identity's sets it is; part of the name, as several may share an identity.
         number = seen[identity]
         seen[identity] += 1
-        for n in job.n_frames:
-            name = f"{folder_name(identity)}_e{number}_n{n}"
+        for n, view in itertools.product(job.n_frames, views):
+            name = f"{folder_name(identity)}_e{number}_n{n}{_view_suffix(view)}"
             key = SequenceKey(job.splits.of(identity), source.emotion(index), name)
             layout = SequenceLayout(
                 key, n, job.include_neutral, ImageFormat(job.image_format), FlowFormat(job.flow_format)
             )
-            plans.append(SequencePlan(len(plans), index, identity, layout))
+            plans.append(SequencePlan(len(plans), index, identity, layout, view))
     return plans
 
 
-def _plan_track(job: Job, source: ParameterSource, index: int, number: int, *, alone: bool) -> SequencePlan:
+def _views(job: Job) -> tuple[int | None, ...]:
+    if job.rig is None:
+        return (None,)
+    return job.views if job.views is not None else tuple(range(rig_size(job.rig)))
+
+
+def _view_suffix(view: int | None) -> str:
+    return "" if view is None else f"_v{view:02d}"
+
+
+def _plan_track(
+    job: Job, source: ParameterSource, index: int, number: int, view: int | None, *, alone: bool
+) -> SequencePlan:
     """One sequence of a video; its name says which video, and which step."""
     track = source.track(index)
     times = sample_times(track, track_sampling(job))
@@ -81,10 +108,10 @@ def _plan_track(job: Job, source: ParameterSource, index: int, number: int, *, a
     # A recording is often its own person's only one, and named as the person is.
     named_alike = PurePath(video).stem == PurePath(identity).name
     whole = identity if alone and named_alike else f"{identity}/{video}"
-    name = f"{folder_name(whole)}_s{job.frame_step}"
+    name = f"{folder_name(whole)}_s{job.frame_step}{_view_suffix(view)}"
     key = SequenceKey(job.splits.of(identity), source.emotion(index), name)
     layout = SequenceLayout(key, len(times), False, ImageFormat(job.image_format), FlowFormat(job.flow_format))
-    return SequencePlan(number, index, identity, layout)
+    return SequencePlan(number, index, identity, layout, view)
 
 
 def track_sampling(job: Job) -> TrackSampling:

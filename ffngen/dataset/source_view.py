@@ -1,4 +1,4 @@
-"""The view that a tracker had: its camera, and the picture that it looked at."""
+"""Views that come from files: a tracker's camera, the picture that it looked at, and the cameras of a rig."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 
 from ffngen.appearance.background import image_background
 from ffngen.appearance.folders import image_files
-from ffngen.errors import InputFileError
+from ffngen.errors import InputFileError, JobError
 from ffngen.geometry.camera import Camera
 from ffngen.job import Job
 from ffngen.motion.steady import require_one_lens
 from ffngen.params.parameter_set import ParameterSet
 from ffngen.params.source import ParameterSource
+from ffngen.scene.rig import file_cameras, is_rig_file, rig_size
 
 #: How much the aspects of a tracked camera and of the images that are rendered may differ.
 _ASPECT_TOLERANCE = 0.01
@@ -31,9 +32,33 @@ def check_views(job: Job, source: ParameterSource) -> None:
     for index in range(len(source)):
         parameters = source.parameters(index)
         if job.camera == "tracked":
-            _require_aspect(require_one_lens(source.track(index)), parameters, job.width, job.height)
+            _require_aspect(require_one_lens(source.track(index)), parameters.source, job.width, job.height)
         if job.source_images is not None:
             source_picture(job.source_images, parameters)
+
+
+def check_rig(job: Job, rig: str) -> None:
+    """Find what a job's rig lacks before any work begins.
+
+    :raises JobError: there is no such rig, or not so many cameras.
+    :raises InputFileError: its file is damaged, or has a camera of another aspect than the images.
+    """
+    size = rig_size(rig)
+    missing = [view for view in job.views or () if view >= size]
+    if missing:
+        raise JobError(f"the rig has the cameras 0 to {size - 1}, and no {missing[0]}", where="views")
+    for view in job.views or range(size):
+        if is_rig_file(rig):
+            _require_aspect(file_cameras(Path(rig))[view], rig, job.width, job.height)
+
+
+def file_camera(rig: str, view: int, vertices: NDArray[np.float32], width: int, height: int) -> Camera:
+    """A camera of a rig's file, for images of another size.
+
+    :param vertices: (N, V, 3), metres: all that must lie before it.
+    :raises InputFileError: the camera has another aspect, or the face is behind it.
+    """
+    return _fitted(file_cameras(Path(rig))[view], rig, vertices, width, height)
 
 
 def tracked_camera(parameters: ParameterSet, vertices: NDArray[np.float32], width: int, height: int) -> Camera:
@@ -42,17 +67,20 @@ def tracked_camera(parameters: ParameterSet, vertices: NDArray[np.float32], widt
     :param vertices: (N, V, 3), metres: all that must lie before it.
     :raises InputFileError: the set has no camera, or one of another aspect, or the face is behind it.
     """
-    camera = require_one_lens((parameters,))
-    _require_aspect(camera, parameters, width, height)
+    return _fitted(require_one_lens((parameters,)), parameters.source, vertices, width, height)
+
+
+def _fitted(camera: Camera, where: str, vertices: NDArray[np.float32], width: int, height: int) -> Camera:
+    _require_aspect(camera, where, width, height)
     if camera.to_camera(vertices)[..., 2].min() <= 0:
-        raise InputFileError("the face lies behind its camera", where=parameters.source)
+        raise InputFileError("the face lies behind its camera", where=where)
     return camera.resized(width, height)
 
 
-def _require_aspect(camera: Camera, parameters: ParameterSet, width: int, height: int) -> None:
+def _require_aspect(camera: Camera, where: str, width: int, height: int) -> None:
     if abs(width * camera.height / (height * camera.width) - 1) > _ASPECT_TOLERANCE:
         what = f"was seen in {camera.width} x {camera.height} pixels, which is not the aspect of {width} x {height}"
-        raise InputFileError(what, where=parameters.source, mend=f"--resolution {camera.width}x{camera.height}")
+        raise InputFileError(what, where=where, mend=f"--resolution {camera.width}x{camera.height}")
 
 
 def source_background(folder: Path, parameters: ParameterSet, width: int, height: int) -> tuple[NDArray[np.uint8], str]:

@@ -1,4 +1,4 @@
-"""A render process, ``python -m ffngen.splat --device D --device-index I --parent PID``: :mod:`ffngen.render.child`."""
+"""A render process, ``python -m ffngen.splat``; what it is told and what it answers: :mod:`ffngen.render.child`."""
 
 from __future__ import annotations
 

@@ -24,7 +24,8 @@ LOW_PASS = 0.3
 MOST, LEAST, FINISHED = 0.99, 1 / 255, 1e-4
 #: Metres: nothing nearer is drawn.
 NEAR = 0.01
-#: The linearisation is that of the image's edge for what lies further beside it, in units of the half image.
+#: In units of the half image: means further beside it are not drawn, as the linearisation at so flat an angle would
+#: spread what passes close by the camera into it. Where one moves to there, the linearisation is that of this place.
 _BESIDE = 1.3
 
 
@@ -59,6 +60,9 @@ def project(gaussians: Gaussians, camera: Camera) -> Splats:
     """Project Gaussians; those behind the camera, beside the image or too faint to be seen are left out."""
     points = camera.to_camera(gaussians.means)
     index = np.flatnonzero((points[:, 2] > NEAR) & (gaussians.opacities >= LEAST))
+    low, high = _widest_slopes(camera)
+    slopes = points[index, :2] / points[index, 2:]
+    index = index[((slopes >= low) & (slopes <= high)).all(axis=1)]
     points = points[index]
     R = camera.T_cam_world[:3, :3]
     covariances = R @ gaussians.covariances[index] @ R.T
@@ -86,19 +90,24 @@ def project(gaussians: Gaussians, camera: Camera) -> Splats:
 
 def planar_covariances(points: Array64, covariances: Array64, camera: Camera) -> Array64:
     """(N, 2, 2) float64, square pixels: of Gaussians (N, 3), (N, 3, 3) in camera coordinates, low-pass included."""
-    fx, fy, cx, cy = camera.K[0, 0], camera.K[1, 1], camera.K[0, 2], camera.K[1, 2]
+    fx, fy = camera.K[0, 0], camera.K[1, 1]
     z = points[:, 2]
-    edges = ((-cx, camera.width - 1 - cx, fx), (-cy, camera.height - 1 - cy, fy))
-    slopes = []
-    for (low, high, focal), along in zip(edges, points[:, :2].T, strict=True):
-        beyond = (_BESIDE - 1) * (high - low) / 2
-        slopes.append(np.clip(along / z, (low - beyond) / focal, (high + beyond) / focal))
+    low, high = _widest_slopes(camera)
+    slopes = np.clip(points[:, :2] / z[:, None], low, high).T
     J = np.zeros((len(points), 2, 3))
     J[:, 0, 0], J[:, 0, 2] = fx / z, -fx * slopes[0] / z
     J[:, 1, 1], J[:, 1, 2] = fy / z, -fy * slopes[1] / z
     planar = J @ covariances @ J.transpose(0, 2, 1)
     planar[:, [0, 1], [0, 1]] += LOW_PASS
     return planar
+
+
+def _widest_slopes(camera: Camera) -> tuple[Array64, Array64]:
+    """The least and the largest x / z and y / z, (2,) each, of what is drawn."""
+    focal, centre = camera.K[[0, 1], [0, 1]], camera.K[:2, 2]
+    last = np.array([camera.width - 1, camera.height - 1])
+    beyond = (_BESIDE - 1) * last / 2
+    return (-centre - beyond) / focal, (last - centre + beyond) / focal
 
 
 def reach(planar: Array64, opacities: Array64) -> Array64:

@@ -86,7 +86,7 @@ def main() -> None:
     start = behaviour("start")
     misbehave(start)
     gpus = int(os.environ.get("FAKE_GPUS", "0"))
-    answer(event="ready", program="Blender 0.0", device="CUDA" if gpus else "CPU", gpus=gpus)
+    answer(event="ready", program="0.0", device="CUDA" if gpus else "CPU", gpus=gpus)
     for line in sys.stdin:
         request = json.loads(line)
         with (STATE / "threads").open("a") as file:
