@@ -59,7 +59,7 @@ class PairImages:
     :param facial: (H, W, 2), pixels.
     :param head: (H, W, 2), pixels.
     :param inside: (H, W) bool: on the head, without its outlines, and seen in all three images.
-    :param beside: (H, W) bool: neither on the head nor on its outline, in frame t.
+    :param beside: (H, W) bool: on the head in none of the three, nor on its outline in frame t.
     """
 
     image1: NDArray[np.uint8]

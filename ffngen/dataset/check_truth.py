@@ -180,9 +180,10 @@ def _compare_images(
     facial, head = (cast.flow_to(*target) for target in targets)
     seen = cast.visible_in(following, targets[0][0]) & ~silhouette
     head_vertices, later = targets[1]
-    seen &= cast.visible_in(cast_frame(head_vertices, cast.faces, later), head_vertices)
-    # Where the camera moves, so does what is beside the head.
-    beside = ~(cast.hit | silhouette) & (later == cast.camera)
+    head_following = cast_frame(head_vertices, cast.faces, later)
+    seen &= cast.visible_in(head_following, head_vertices)
+    # Where the camera moves, so does what is beside the head; and a shoulder may come in from below.
+    beside = ~(cast.hit | following.hit | head_following.hit | silhouette) & (later == cast.camera)
     images.add(PairImages(image1, image2, head_image2, facial, head, seen, beside), frame.number)
 
 
