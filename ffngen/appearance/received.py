@@ -26,8 +26,8 @@ def received_light(lighting: Mapping[str, Any], surroundings: str, points: Array
     """
     received = irradiance(surroundings, lighting["rotation"], normals) * (lighting["strength"] / np.pi)
     for lamp in lighting["area_lights"]:
-        position = np.array(lamp["position"])
-        axis = np.array(lamp["target"]) - position
+        position = np.array(lamp["position"], dtype=np.float64)
+        axis = np.array(lamp["target"], dtype=np.float64) - position
         axis /= np.sqrt((axis * axis).sum())
         towards = position - points
         distance = np.sqrt((towards * towards).sum(axis=1))

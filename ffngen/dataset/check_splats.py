@@ -32,7 +32,7 @@ _MOTION = 20.0
 #: So many standard deviations from a silhouette, Gaussians reach across it.
 _REACH = 3.0
 #: The share of the head's pixels where mask and rays may disagree away from silhouettes: gaps between Gaussians.
-HOLES = 1e-3
+HOLES = 5e-3
 
 
 @dataclass
@@ -54,7 +54,7 @@ class SplatCheck:
         """The check of a sequence that Gaussians made."""
         record = metadata.scene.get("splat")
         count = record.get("gaussians") if isinstance(record, dict) else None
-        if not isinstance(count, int) or not FEWEST <= count <= MOST:
+        if metadata.is_captured or not isinstance(count, int) or not FEWEST <= count <= MOST:
             return cls(captured=True, width=1.0)
         first = vertices.facial[0]
         camera = metadata.get_camera(int(vertices.frames[0]))

@@ -176,7 +176,7 @@ def _splat_record(context: JobContext) -> dict[str, Any]:
     job = context.job
     if job.engine != "splat":
         return {}
-    made = {"avatar": "surface", "gaussians": job.gaussians} if job.avatar is None else {"avatar": job.avatar.name}
+    made = {"gaussians": job.gaussians} if job.avatar is None else {"avatar": job.avatar.name or "given"}
     return {"splat": {**made, "flow_mode": job.flow_mode}}
 
 

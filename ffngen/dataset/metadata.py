@@ -150,6 +150,12 @@ class SequenceMetadata(_Model):
         return camera if self.camera_poses is None else camera.moved(np.array(self.camera_poses[place]))
 
     @property
+    def is_captured(self) -> bool:
+        """Whether it shows an avatar's Gaussians, and not those of the head's own surface."""
+        splat = self.scene.get("splat")
+        return self.engine == "splat" and isinstance(splat, dict) and "avatar" in splat
+
+    @property
     def background(self) -> FacingPlane:
         """The plane behind the head."""
         return FacingPlane(Camera.from_json(self.camera), self.background_depth)

@@ -81,7 +81,7 @@ def check_labels(root: Path, metadata: SequenceMetadata) -> tuple[LabelTruth | N
     # What a damaged file holds may be no number.
     with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
         check.run(len(vertices.faces))
-    figures = check.tally.figures()
+    figures = check.tally.figures(blended=metadata.engine == "splat")
     sequence = str(metadata.key)
     return LabelTruth(sequence, figures), [*check.failures, *judge(sequence, figures)]
 

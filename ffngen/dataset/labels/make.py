@@ -12,7 +12,7 @@ from pathlib import Path
 from ffngen.dataset.labels.layout import MAX_GAPS, Gap, LabelKind
 from ffngen.dataset.labels.record import LabelsRecord, read_labels
 from ffngen.dataset.labels.sequence import SequenceLabels
-from ffngen.dataset.layout import complete_sequences, require_dataset
+from ffngen.dataset.layout import Record, complete_sequences, require_dataset
 from ffngen.dataset.metadata import SequenceMetadata, read_sequence
 from ffngen.dataset.run_folder import run_folder
 from ffngen.errors import DatasetError, FfngenError, HeadModelError, JobError, OutOfSpaceError
@@ -93,6 +93,11 @@ def label_dataset(
     works = []
     for key in keys:
         metadata = read_sequence(root, key)
+        if metadata.is_captured:
+            what = (
+                "shows a captured avatar, whose hair and clothes are not on the head's mesh, which labels are made of"
+            )
+            raise DatasetError(what, where=root / metadata.layout.record(Record.METADATA), mend="label other datasets")
         work = _Work(root, metadata, *_missing(metadata, read_labels(root, metadata), kinds, gaps), head, family)
         if work.needs_head:  # another one is refused before any work is done
             model = open_head(head, family, metadata.model.digest)

@@ -37,6 +37,13 @@ _BOUNDS: tuple[tuple[Fault, Statistic, str, float], ...] = (
     (Fault.PAIR_FLOW, "max", "px", FLOW_MAX),
 )
 
+#: Where labels, which are the mesh's, are compared with flow and depth that are blends of Gaussians.
+_BLENDED: dict[tuple[Fault, Statistic], float] = {
+    (Fault.FORWARD_BACKWARD, "median"): 0.1,
+    (Fault.FORWARD_BACKWARD, "p99"): 2.0,
+    (Fault.SCENE_FLOW, "p99"): 0.01,
+}
+
 
 class Tally:
     """The errors of one sequence's labels; a value that is not a number counts as infinite."""
@@ -49,14 +56,18 @@ class Tally:
         values = np.abs(np.asarray(errors, dtype=np.float64).ravel())
         self._parts[fault].append(np.where(np.isnan(values), np.inf, values))
 
-    def figures(self) -> list[Figure]:
-        """The figures of what was added."""
+    def figures(self, *, blended: bool) -> list[Figure]:
+        """The figures of what was added.
+
+        :param blended: whether the dataset's flow and depth are Gaussians'.
+        """
         result = []
         for fault, statistic, unit, bound in _BOUNDS:
             if fault not in self._parts:
                 continue
             errors = np.concatenate(self._parts[fault])
             what = f"{statistic} {unit}".strip()
+            bound = _BLENDED.get((fault, statistic), bound) if blended else bound
             result.append(Figure(fault, what, _value(statistic, errors), bound, errors.size))
         return result
 
