@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
+from ffngen.engine import Engine, FlowMode
 from ffngen.errors import JobError
 from ffngen.yamlfile import read_yaml, validate
 
@@ -23,8 +24,6 @@ Label = Literal["all", "backward", "occlusion", "scene-flow", "normals", "segmen
 Device = Literal["auto", "cpu", "cuda", "optix", "hip", "oneapi", "metal"]
 PropKind = Literal["lashes", "brows", "hair", "glasses", "collar"]
 Split = Literal["train", "test", "val"]
-#: What a Gaussian says of the motion of the pixels that it covers (:mod:`ffngen.splat.flow`).
-FlowMode = Literal["mean", "gaussianflow", "affine"]
 
 #: AffectNet's categories, in its own order; ``none`` is a face without a definite emotion.
 EMOTIONS = ("neutral", "happy", "sad", "surprise", "fear", "disgust", "anger", "contempt", "none")
@@ -177,7 +176,7 @@ class Job(BaseModel):
     source_images: Path | None = Field(
         None, description="folder of the pictures that were tracked: each is its own face's background"
     )
-    engine: Literal["cycles", "splat"] = Field("cycles", description="what renders: Cycles, or Gaussians on the head")
+    engine: Engine = Field("cycles", description="what renders: Cycles, or Gaussians on the head")
     avatar: Path | None = Field(None, description="splat: an avatar of GaussianAvatars; made of the head when absent")
     gaussians: Int = Field(200_000, ge=100, le=5_000_000, description="splat: Gaussians on a head without an avatar")
     flow_mode: FlowMode = Field("affine", description="splat: what Gaussians say of motion")

@@ -169,6 +169,8 @@ def test_content_is_what_a_sequence_holds() -> None:
         "jpeg_quality": 90,
         "hdris": "x",
         "splits": {"train": 1},
+        "engine": "splat",
+        "rig": "nersemble",
     }
     for field, value in changes.items():
         assert Job(**{field: value}).content() != base, field
@@ -180,7 +182,11 @@ def test_content_is_what_a_sequence_holds() -> None:
     moments: dict[str, Any] = {"frame_step": 2, "frame_range": "3:", "fps": 25.0}
     for field, value in moments.items():
         assert Job(**video, **{field: value}).content() != Job(**video).content(), field
-    changes |= tracked | moments | {"motion": "tracked"}
+    gaussians: dict[str, Any] = {"avatar": "x", "gaussians": 1000, "flow_mode": "mean"}
+    for field, value in gaussians.items():
+        assert Job(engine="splat", **{field: value}).content() != Job(engine="splat").content(), field
+    assert Job(rig="nersemble", views=[3]).content() == Job(rig="nersemble").content()
+    changes |= tracked | moments | gaussians | {"motion": "tracked"}
     outside = {
         "out",
         "identities",
@@ -191,6 +197,7 @@ def test_content_is_what_a_sequence_holds() -> None:
         "frame_timeout",
         "labels",
         "label_pairs",
+        "views",
     }
     assert set(changes) | outside == set(Job.model_fields)
 
@@ -224,6 +231,12 @@ def test_props_are_kinds_in_one_order(given: Any, kinds: tuple[str, ...]) -> Non
         ({"params": "x", "source_images": "y", "backgrounds": "z"}, "not both"),
         ({"params": "x", "motion": "tracked", "frame_range": "five"}, "FIRST:LAST"),
         ({"amplitude": 0}, "amplitude"),
+        ({"gaussians": 1000}, "say engine: splat"),
+        ({"engine": "splat", "scene": "x.blend"}, "leave engine away"),
+        ({"engine": "splat", "avatar": "x", "props": "hair"}, "leave props away"),
+        ({"views": 3}, "say which with rig"),
+        ({"rig": "nersemble", "views": [3, 3]}, "given twice"),
+        ({"rig": "nersemble", "params": "x", "camera": "tracked"}, "cameras of its own"),
     ],
 )
 def test_fields_that_do_not_fit_each_other(fields: dict[str, Any], words: str) -> None:

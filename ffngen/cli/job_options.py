@@ -8,9 +8,8 @@ from typing import Any, get_args
 
 import click
 
+from ffngen.engine import Engine, FlowMode
 from ffngen.flow.files import FlowFormat
-from ffngen.job import FlowMode
-from ffngen.render.process import Engine
 
 
 def several(kind: type[int] | type[str]) -> Callable[[click.Context, click.Parameter, str | None], Any]:

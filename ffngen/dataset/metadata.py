@@ -15,12 +15,12 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, m
 
 from ffngen.atomic import read_bounded
 from ffngen.dataset.layout import ImageFormat, Record, SequenceKey, SequenceLayout, metadata_folder
+from ffngen.engine import Engine
 from ffngen.errors import DatasetError, FfngenError, InputFileError
 from ffngen.flow.files import FlowFormat
 from ffngen.flow.values import MAX_PIXELS
 from ffngen.geometry.camera import Camera
 from ffngen.geometry.plane import FacingPlane
-from ffngen.render.process import Engine
 
 #: The version of the layout and of this file. A reader refuses another one.
 FORMAT_VERSION: Final = 1

@@ -139,9 +139,11 @@ def estimate_bytes(job: Job, plan: SequencePlan) -> int:
 def estimate_core_seconds(job: Job, plan: SequencePlan) -> float:
     """Roughly the CPU time of a sequence on one core, from the cost of the demo's colour images.
 
-    ``tests/bench/colour.py`` measures it; machines differ by a factor of two or three, GPUs by far more.
+    ``tests/bench/colour.py`` and ``splat.py`` measure it; machines differ by a factor of two or three, GPUs by far more.
     """
     megapixels = job.width * job.height / 1e6
+    if job.engine == "splat":
+        return plan.images * (0.6 + 0.5 * megapixels + 4e-6 * job.gaussians)
     per_image = 0.25 + megapixels * (0.75 * job.samples + (3.5 if job.denoise else 0.0))
     return plan.images * per_image
 

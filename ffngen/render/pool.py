@@ -18,8 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from ffngen.engine import Engine
 from ffngen.errors import FfngenError, OutOfSpaceError, RenderError
-from ffngen.render.process import Device, Engine, RenderedFrame, RenderProcess, RenderProcessDied
+from ffngen.render.process import Device, RenderedFrame, RenderProcess, RenderProcessDied
 
 #: The first attempt and two more.
 ATTEMPTS = 3

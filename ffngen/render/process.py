@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from ffngen.engine import Engine
 from ffngen.errors import InputFileError, JobError, MissingPackageError, RenderError
 from ffngen.render.request import Crop, RawPass
 
@@ -26,9 +27,6 @@ INSPECT_TIMEOUT = 120.0
 
 #: How much of a request is rendered.
 What = Literal["sequence", "still", "scene"]
-
-#: Which program renders: Blender's Cycles, or our rasteriser of Gaussians.
-Engine = Literal["cycles", "splat"]
 
 #: What is started; messages to and from it are described in :mod:`ffngen.render.child`.
 COMMANDS: dict[Engine, tuple[str, ...]] = {

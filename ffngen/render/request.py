@@ -23,9 +23,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ffngen.engine import FlowMode
 from ffngen.geometry.camera import Camera
 from ffngen.geometry.plane import FacingPlane
-from ffngen.job import FlowMode
 
 #: A plane that moves by more pixels during an exposure is shown at so many moments.
 _MOST_MOMENTS = 48

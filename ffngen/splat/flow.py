@@ -19,8 +19,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ffngen.engine import FlowMode
 from ffngen.geometry.camera import Camera
-from ffngen.job import FlowMode
 from ffngen.splat.avatar import Array64
 from ffngen.splat.binding import Gaussians, TriangleMotion
 from ffngen.splat.inverse import inverse_2x2, inverse_3x3
