@@ -39,7 +39,7 @@ def test_help() -> None:
     assert not names & {"torch", "bpy", "trimesh", "embreex", "pyarrow", "numpy", "anny", "cv2"}
 
 
-@pytest.mark.parametrize("command", ["render", "verify", "head", "train", "eval", "predict", "stats"])
+@pytest.mark.parametrize("command", ["render", "splat", "verify", "head", "train", "eval", "predict", "stats"])
 def test_help_of_commands(command: str) -> None:
     assert not imported(CLI, command, "--help") & {"torch", "bpy", "anny", "embreex"}
 
@@ -83,11 +83,12 @@ def test_all_other_modules_import_without_bpy_and_torch() -> None:
 
 
 @pytest.mark.bpy
-def test_render_process() -> None:
-    """A render process imports bpy and never torch, up to its answer that it is ready."""
+@pytest.mark.parametrize(("program", "needs"), [("blender", "bpy"), ("splat", "numba")])
+def test_render_process(program: str, needs: str) -> None:
+    """A render process imports what it renders with and never torch, up to its answer that it is ready."""
     code = f"""
 import sys
-from ffngen.blender.__main__ import main
+from ffngen.{program}.__main__ import main
 try:
     main(["--device", "cpu", "--parent", "{os.getpid()}"])
 except SystemExit:
@@ -104,7 +105,7 @@ print("MODULES", json.dumps(sorted({{name.partition(".")[0] for name in sys.modu
     assert ready["device"] == "CPU"
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("MODULES")]
     names = set(json.loads(line.removeprefix("MODULES")))
-    assert {"bpy", "ffngen", "numpy"} <= names
+    assert {needs, "ffngen", "numpy"} <= names
     assert not names & {"torch", "anny", "trimesh", "embreex", "pydantic", "pyarrow"}
 
 

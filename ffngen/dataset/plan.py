@@ -139,7 +139,7 @@ def estimate_bytes(job: Job, plan: SequencePlan) -> int:
 def estimate_core_seconds(job: Job, plan: SequencePlan) -> float:
     """Roughly the CPU time of a sequence on one core, from the cost of the demo's colour images.
 
-    ``tests/bench/colour.py`` and ``splat.py`` measure it; machines differ by a factor of two or three, GPUs by far more.
+    ``tests/bench/colour.py`` and ``splat.py`` measure it; machines differ by a factor of two or three, GPUs far more.
     """
     megapixels = job.width * job.height / 1e6
     if job.engine == "splat":
