@@ -26,10 +26,8 @@ _SHOWN = 10
 @click.option(
     "--fov",
     type=float,
-    default=30.0,
-    show_default=True,
     metavar="DEGREES",
-    help="The camera's angle of view along the longer side.",
+    help="The camera's angle of view along the longer side.  [default: a photo's EXIF data; else 30]",
 )
 @click.option("--smoothing", type=float, default=1.0, show_default=True, help="Of videos; 0 for none.")
 @click.option(
@@ -44,7 +42,7 @@ def command(
     same_person: bool,
     head: str,
     head_family: str | None,
-    fov: float,
+    fov: float | None,
     smoothing: float,
     preview: Path | None,
     as_json: bool,

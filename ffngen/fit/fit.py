@@ -29,6 +29,9 @@ _KEY_FRAMES = 40
 _STRETCH, _AHEAD = 400, 12
 _NO_FACE = "no face found"
 
+#: Degrees: the field of view of a lens for portraits.
+PORTRAIT = 30.0
+
 #: Told (what, done, total or None).
 Progress = Callable[[str, int, int | None], None]
 
@@ -37,15 +40,16 @@ Progress = Callable[[str, int, int | None], None]
 class FitOptions:
     """How to fit.
 
-    :param field_of_view: of the camera along the picture's longer side, degrees.
+    :param field_of_view: of the camera along the picture's longer side, degrees; None takes each photo's from its EXIF
+        data, and a portrait lens's where there is none.
     :param smoothing: of videos; 0 fits each frame for itself, 1 is natural motion.
     """
 
-    field_of_view: float = 30.0
+    field_of_view: float | None = None
     smoothing: float = 1.0
 
     def __post_init__(self) -> None:
-        if not 1 <= self.field_of_view <= 120:
+        if self.field_of_view is not None and not 1 <= self.field_of_view <= 120:
             what = f"a field of view of {self.field_of_view:g} degrees"
             raise JobError(what, where="field of view", mend="use 1 to 120, such as 30 for a portrait")
         if not 0 <= self.smoothing <= 1000:
@@ -104,9 +108,12 @@ class _Fitter:
         reduced = LandmarkModel(model, n_betas=N_BETAS, columns=self.prior.columns, offsets=known.offsets)
         self.problem = Problem(reduced, self.prior, known)
 
-    def observe(self, name: str, number: int, size: tuple[int, int], found: FoundFace) -> _Seen:
-        """A found face with the camera that is assumed."""
-        focal = (max(size) / 2) / tan(radians(self.options.field_of_view) / 2)
+    def observe(self, person: Footage, name: str, number: int, size: tuple[int, int], found: FoundFace) -> _Seen:
+        """A found face with the camera that is known or assumed."""
+        angle = self.options.field_of_view
+        focal = person.focal(number, size) if angle is None else None
+        if focal is None:
+            focal = (max(size) / 2) / tan(radians(PORTRAIT if angle is None else angle) / 2)
         centre = (np.array(size) - 1) / 2
         return _Seen(name, number, size, found, Observation(found.points, focal, centre))
 
@@ -218,7 +225,7 @@ def fit_images(
             if found is None:
                 skipped.append((name, _NO_FACE))
                 continue
-            seen.append(fitter.observe(name, number, (image.shape[1], image.shape[0]), found))
+            seen.append(fitter.observe(person, name, number, (image.shape[1], image.shape[0]), found))
         if not seen:
             continue
         rate = None if person.video is None else person.video.rate

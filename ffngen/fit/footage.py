@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ffngen.appearance.folders import SUFFIXES
 from ffngen.errors import InputFileError
+from ffngen.fit.photo_lens import photo_focal
 from ffngen.images import read_image
 from ffngen.prediction.video import VideoFacts, is_video, read_video, video_facts
 
@@ -34,6 +35,14 @@ class Footage:
     def count(self) -> int | None:
         """How many pictures there are; of a video what its header says, or None."""
         return len(self.files) if self.video is None else self.video.count
+
+    def focal(self, number: int, size: tuple[int, int]) -> float | None:
+        """The focal length of a picture in its pixels, where a photo's EXIF data say it.
+
+        :param number: of the picture among the person's.
+        :param size: its width and height, pixels.
+        """
+        return None if self.video is not None else photo_focal(self.files[number], size)
 
     def read(self) -> Iterator[tuple[str, Rgb | InputFileError]]:
         """Each picture's name and the picture, or why it cannot be read."""
