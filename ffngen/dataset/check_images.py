@@ -44,6 +44,8 @@ _PIXELS = 200
 #: How far from the head JPEG's blocks and the smoothed outline are felt, pixels, and the code values that the mean over
 #: the rest may differ by.
 _SURROUNDINGS, _STILL_BOUND = 8, 1.0
+#: Pixels: the side of squares over which the sensor's noise is averaged away; no wider than the surroundings' margin.
+_UNNOISED = 9
 
 _LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 Luma = NDArray[np.float32]
@@ -160,7 +162,8 @@ class ImageCheck:
         if still.sum() < _PIXELS:
             return
         for image, name in ((pair.image2, "facial"), (pair.head_image2, "head-only")):
-            difference = float(np.abs(image[still].astype(np.int16) - pair.image1[still]).mean())
+            changed = cv2.blur(image.astype(np.float32) - pair.image1, (_UNNOISED, _UNNOISED))
+            difference = float(np.abs(changed[still]).mean())
             if difference > _STILL_BOUND:
                 what = f"{name} image {frame + 1} and facial image {frame} differ by {difference:.1f} in the mean"
                 self._fail(Fault.IMAGE_BACKGROUND, f"{what} beside the head, where all stands still")

@@ -505,6 +505,19 @@ MOVING: dict[str, tuple[Callable[[Path], None], set[Fault]]] = {
 }
 
 
+def test_the_noise_of_a_sensor_is_no_fault(dataset: Path) -> None:
+    """A standard deviation of 4 grey levels, another in each picture."""
+    rng = np.random.default_rng(3)
+
+    def noisy(image: np.ndarray) -> np.ndarray:
+        return np.clip(np.rint(image + rng.normal(scale=4, size=image.shape)), 0, 255).astype(np.uint8)
+
+    all_images(noisy)(dataset)
+    sign(dataset, SMILE)
+    build_manifest(dataset)
+    assert not verify_dataset(dataset).failures
+
+
 @pytest.mark.parametrize("name", MOVING)
 def test_corruption_before_a_moving_camera_is_named(pristine_moving: Path, tmp_path: Path, name: str) -> None:
     root = tmp_path / "dataset"
