@@ -17,7 +17,7 @@ from ffngen.extras import require
 
 #: Options that override a field of the config of the same name.
 _FIELDS = (
-    click.option("--model", type=click.Choice(["raft", "gma", "skflow", "decflow"]), help="The network."),
+    click.option("--model", type=click.Choice(["raft", "gma", "skflow", "srflownet", "decflow"]), help="The network."),
     click.option("--mode", type=click.Choice(["paper", "official"]), help="DecFlow's: the paper's, or as published."),
     click.option("--start-from", type=click.Path(), metavar="CHECKPOINT", help="Start from its weights."),
     click.option("--encoder-weights", type=click.Path(), metavar="FILE", help="A ResNet-50 for DecFlow's encoder."),
@@ -64,7 +64,7 @@ def command(
     """Train a network on DATASET, in the folder --out.
 
     CONFIG is a YAML file or a preset (decflow, decflow-stage1, decflow-stage2, decflow-official, raft, gma, skflow,
-    small, and others in jobs/train); options override it. The split train is trained on, val validates.
+    srflownet, small, and others in jobs/train); options override it. The split train is trained on, val validates.
     A run that was stopped goes on where it was when you repeat the command.
 
     \b

@@ -1,4 +1,4 @@
-"""Networks for facial optical flow: RAFT, GMA, SKFlow and DecFlow, and their checkpoints.
+"""Networks for facial optical flow: RAFT, GMA, SKFlow, SRFlowNet and DecFlow, and their checkpoints.
 
 network = build("decflow")             # random weights, to be trained
 model = load("best.safetensors")       # or a published .pth

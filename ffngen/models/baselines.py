@@ -1,4 +1,5 @@
-"""RAFT (Teed and Deng 2020), GMA (Jiang et al. 2021) and SKFlow (Sun et al. 2022), which give facial flow alone."""
+"""Networks that give facial flow alone: RAFT (Teed and Deng 2020), GMA (Jiang et al. 2021), SKFlow (Sun et al. 2022)
+and SRFlowNet (Zhang and Li 2026)."""
 
 from __future__ import annotations
 
@@ -33,3 +34,11 @@ class SKFlow(FlowNetwork):
         super().__init__()
         self.update_block = SuperKernelDecoder()
         self.att = Attention()
+
+
+class SRFlowNet(SKFlow):
+    """SKFlow trained with regularisation losses (arXiv 2601.06479), so that its weights are an SKFlow's.
+
+    What sets it apart is in :mod:`ffngen.training.regularisation`. Whether the authors changed SKFlow's layers as well
+    is not published in what we could read, nor are their weights.
+    """

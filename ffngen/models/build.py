@@ -8,7 +8,7 @@ import torch
 
 from ffngen.atomic import sha256_file
 from ffngen.errors import JobError
-from ffngen.models.baselines import GMA, RAFT, SKFlow
+from ffngen.models.baselines import GMA, RAFT, SKFlow, SRFlowNet
 from ffngen.models.config import EncoderInput, EncoderWeights, Mode, ModelConfig, NetworkName
 from ffngen.models.decflow import DecFlow
 from ffngen.models.encoder_weights import EncoderSource, load_encoder_weights
@@ -18,6 +18,7 @@ _BASELINES: dict[NetworkName, type[FlowNetwork]] = {
     NetworkName.RAFT: RAFT,
     NetworkName.GMA: GMA,
     NetworkName.SKFLOW: SKFlow,
+    NetworkName.SRFLOWNET: SRFlowNet,
 }
 
 _SOURCE_INPUT = {"imagenet": EncoderInput.IMAGENET, "dad3dheads": EncoderInput.DAD_3DHEADS}
@@ -33,7 +34,7 @@ def build(
 ) -> FlowNetwork:
     """A network with random weights, in training mode on the CPU; its ``config`` says what it is.
 
-    :param name: ``raft``, ``gma``, ``skflow`` or ``decflow``.
+    :param name: ``raft``, ``gma``, ``skflow``, ``srflownet`` or ``decflow``.
     :param seed: of the random weights; the process's own random state is left as it was.
     :param mode: DecFlow's: ``paper`` (the default) or ``official``.
     :param encoder_weights: a file with weights for DecFlow's semantic encoder; random without it.

@@ -14,6 +14,7 @@ class NetworkName(StrEnum):
     RAFT = "raft"
     GMA = "gma"
     SKFLOW = "skflow"
+    SRFLOWNET = "srflownet"
     DECFLOW = "decflow"
 
 

@@ -22,7 +22,7 @@ def freeze_for_stage(network: FlowNetwork, stage: int, mode: str | None = None) 
     2     official the head decoder's and change_dim's     all
     ===== ======== ======================================= ===========================================
 
-    What is fixed stays so through later calls of ``network.train()``. RAFT, GMA and SKFlow have one stage, in which
+    What is fixed stays so through later calls of ``network.train()``. Every other network has one stage, in which
     everything is trained.
 
     :param stage: 1 (facial flow) or 2 (head flow).

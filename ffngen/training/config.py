@@ -60,6 +60,19 @@ class AugmentConfig(_Part):
         return self
 
 
+class RegularisationConfig(_Part):
+    """The weights of SRFlowNet's regularisation losses of facial flow (:mod:`ffngen.training.regularisation`).
+
+    The paper's are not published in what we could read. These are what did best of what tests/bench/srflownet.py tried.
+    """
+
+    mask: float = Field(1.0, ge=0, description="of the error on the head alone, per pixel")
+    gradient: float = Field(1.0, ge=0, description="of errors of differences between neighbours")
+    sobel: float = Field(1.0, ge=0, description="of errors of slopes by Sobel's operator")
+    total_variation: float = Field(0.01, ge=0, description="of the flow's total variation")
+    flow_difference: float = Field(1.0, ge=0, description="of what a refinement makes worse")
+
+
 class LossConfig(_Part):
     """RAFT's sequence loss, and its sum over facial, head and expression flow.
 
@@ -73,6 +86,9 @@ class LossConfig(_Part):
     head: float = Field(1.0, ge=0, description="weight of head flow")
     expression: float = Field(1.0, ge=0, description="weight of expression flow")
     background: float = Field(1.0, ge=0, le=1, description="weight of pixels outside the head")
+    regularisation: RegularisationConfig | None = Field(
+        None, description="SRFlowNet's losses of facial flow besides; {} for their default weights"
+    )
     mean_over: Literal["valid", "all"] = Field(
         "valid", description="what a mean is taken over; all: invalid pixels count as error 0, as published"
     )
@@ -105,7 +121,7 @@ class StageConfig(_Part):
 class TrainConfig(_Part):
     """A training run."""
 
-    model: NetworkName = Field(NetworkName.DECFLOW, description="raft, gma, skflow or decflow")
+    model: NetworkName = Field(NetworkName.DECFLOW, description="raft, gma, skflow, srflownet or decflow")
     mode: Mode | None = Field(None, description="DecFlow's: paper (default) or official")
     encoder_weights: str | None = Field(None, description="weights of DecFlow's semantic encoder; random when absent")
     encoder_source: Literal["imagenet", "dad3dheads"] | None = Field(None, description="what they were trained for")
@@ -155,6 +171,10 @@ class TrainConfig(_Part):
         decflow = self.model is NetworkName.DECFLOW
         if not decflow and (2 in numbers or self.mode or self.encoder_weights or self.encoder_source):
             raise ValueError(f"{self.model.value} has one stage, no mode and no semantic encoder")
+        if self.model is NetworkName.SRFLOWNET and any(stage.loss.regularisation is None for stage in self.stages):
+            raise ValueError(
+                "srflownet is trained with regularisation; add `base: srflownet`, or to each stage's loss `regularisation: {}`"
+            )
         if (self.encoder_weights is None) != (self.encoder_source is None):
             raise ValueError("encoder_weights and encoder_source (imagenet or dad3dheads) go together")
         return self

@@ -1,4 +1,4 @@
-"""Sequence losses: RAFT's, and its sum over facial, head and expression flow."""
+"""Sequence losses: RAFT's, and its sum over facial, head and expression flow; and SRFlowNet's besides."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ffngen.models.output import FlowSequence
 from ffngen.training.config import LossConfig
+from ffngen.training.regularisation import regularisation_losses
 
 
 class Truth(NamedTuple):
@@ -29,7 +30,7 @@ class Truth(NamedTuple):
 
 
 def decomposed_loss(flows: FlowSequence, truth: Truth, config: LossConfig) -> dict[str, Tensor]:
-    """The weighted losses of facial, head and expression flow, and their sum as ``loss``.
+    """The weighted losses of facial, head and expression flow and of regularisation, and their sum as ``loss``.
 
     A flow that carries no gradient (a frozen branch) or has no weight is left out; so is a sample without head flow
     from the losses of head and expression flow.
@@ -38,6 +39,9 @@ def decomposed_loss(flows: FlowSequence, truth: Truth, config: LossConfig) -> di
     parts: dict[str, Tensor] = {}
     if config.facial and flows.facial[0].requires_grad:
         parts["facial"] = config.facial * sequence_loss(flows.facial, truth.facial, pixels, config)
+        if config.regularisation is not None:
+            head = _counted(truth, config) & truth.mask
+            parts |= regularisation_losses(flows.facial, truth.facial, head, config.gamma, config.regularisation)
     expression = flows.expression
     if flows.head is not None and expression is not None and flows.head[0].requires_grad:
         pixels = pixels * truth.has_head[:, None, None]
@@ -66,8 +70,12 @@ def sequence_loss(flows: list[Tensor], true: Tensor, pixels: Tensor, config: Los
 
 def _weights(truth: Truth, config: LossConfig) -> Tensor:
     """(B, H, W): 0 where motion is unknown or longer than is counted, less than 1 beside the head."""
-    counted = truth.valid & (truth.facial.square().sum(1) < config.max_flow**2)
-    return counted * torch.where(truth.mask, 1.0, config.background)
+    return _counted(truth, config) * torch.where(truth.mask, 1.0, config.background)
+
+
+def _counted(truth: Truth, config: LossConfig) -> Tensor:
+    """(B, H, W) bool: motion is known, and no longer than is counted."""
+    return truth.valid & (truth.facial.square().sum(1) < config.max_flow**2)
 
 
 def end_point_error(flow: Tensor, true: Tensor, where: Tensor) -> Tensor:
