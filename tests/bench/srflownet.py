@@ -1,6 +1,6 @@
 """What each of SRFlowNet's regularisation losses is worth: trained with and without, from one start, on one small set.
 
-    python tests/bench/srflownet.py --out DIR [--seeds 0,1] [--steps 120] [--start-steps 500] [--json]
+    python tests/bench/srflownet.py --out DIR [--seeds 0,1] [--steps 60] [--start-steps 250] [--json]
 
 The set: eleven people at 512 x 512, bare, six to train on and five to be measured on, whom no network has seen. The
 start, for each seed: SKFlow from random weights, by the preset small-start, without regularisation. Every variant goes
@@ -48,8 +48,8 @@ BOUND = 1.0
 #: Pixels, of the middle that is measured.
 SIDE = 320
 ITERATIONS = 4
-_SMALL = {"batch_size": 2, "crop": (128, 128), "iterations": ITERATIONS, "validate_pairs": 0, "workers": 0}
-_SMALL |= {"threads": 1, "accelerator": "cpu", "log_every": 50}
+_SMALL = {"batch_size": 2, "crop": (96, 96), "iterations": ITERATIONS, "validate_pairs": 0, "workers": 0}
+_SMALL |= {"threads": 1, "accelerator": "cpu", "log_every": 10}
 
 
 def render(out: Path) -> FlowDataset:
@@ -106,8 +106,8 @@ def _remembered(file: Path, checkpoint: Path | None, pairs: list[Pair]) -> dict[
 @click.command()
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the set and of all runs.")
 @click.option("--seeds", default="0,1", show_default=True, help="Of weights, order and augmentation.")
-@click.option("--steps", default=120, show_default=True, help="Of each variant.")
-@click.option("--start-steps", default=500, show_default=True, help="Of what they start from.")
+@click.option("--steps", default=60, show_default=True, help="Of each variant.")
+@click.option("--start-steps", default=250, show_default=True, help="Of what they start from.")
 @click.option("--precision", type=click.Choice(["fp32", "bf16"]), default="fp32", show_default=True)
 @click.option("--variants", default=",".join(VARIANTS), help="Some of them.")
 @click.option("--json", "as_json", is_flag=True)
@@ -120,13 +120,11 @@ def main(out: Path, seeds: str, steps: int, start_steps: int, precision: str, va
     for seed in (int(word) for word in seeds.split(",")):
         common = {"seed": seed, "precision": precision}
         place = out / f"seed{seed}"
-        start = fit(
-            dataset, place / "start", "small-start", model="skflow", steps=start_steps, save_every=100, **common
-        )
+        start = fit(dataset, place / "start", "small-start", model="skflow", steps=start_steps, save_every=50, **common)
         table.setdefault("start", []).append(_remembered(place / "start.json", start, pairs))
         for name in variants.split(","):
             stage = {"stage": 1, "loss": {"background": 0.2, "regularisation": VARIANTS[name]}}
-            fields = {"start_from": str(start), "steps": steps, "stages": [stage], "save_every": steps, **common}
+            fields = {"start_from": str(start), "steps": steps, "stages": [stage], "save_every": 20, **common}
             fields |= {"augment": None if augment is None else augment.model_dump()}
             weights = fit(dataset, place / name, "srflownet", **fields)
             table.setdefault(name, []).append(_remembered(place / f"{name}.json", weights, pairs))

@@ -11,7 +11,7 @@ from torch import Tensor
 from ffngen.errors import InputFileError
 from ffngen.models import DecFlow, FlowNetwork, build, load, load_network, save, start_from
 
-NAMES = ("raft", "gma", "skflow", "decflow")
+NAMES = ("raft", "gma", "skflow", "srflownet", "decflow")
 
 
 def _same_weights(one: FlowNetwork, other: FlowNetwork) -> bool:

@@ -4,7 +4,7 @@ import torch
 from ffngen.models import build, fast_forward, freeze_for_stage
 from ffngen.models.fast import HoistedGRU, encode, needs_low_memory, refine_together
 
-NAMES = ("raft", "gma", "skflow", "decflow")
+NAMES = ("raft", "gma", "skflow", "srflownet", "decflow")
 BOUND = 1e-4
 
 

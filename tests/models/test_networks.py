@@ -8,6 +8,7 @@ SIZES = {
     "raft": (5_257_536, 179),
     "gma": (5_879_873, 185),
     "skflow": (6_273_149, 245),
+    "srflownet": (6_273_149, 245),
     "decflow": (20_085_442, 495),
 }
 
@@ -70,7 +71,9 @@ def test_each_part_of_decflow_has_its_published_size(network_of) -> None:
     assert sizes == DECFLOW_PARTS
 
 
-@pytest.mark.parametrize(("name", "shapes"), [("decflow", SHAPES), ("skflow", SKFLOW_SHAPES)])
+@pytest.mark.parametrize(
+    ("name", "shapes"), [("decflow", SHAPES), ("skflow", SKFLOW_SHAPES), ("srflownet", SKFLOW_SHAPES)]
+)
 def test_names_and_shapes_are_the_published_ones(name: str, shapes: dict[str, tuple[int, ...]], network_of) -> None:
     weights = network_of(name).state_dict()
     assert {key: tuple(weights[key].shape) for key in shapes} == shapes

@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 
 from ffngen.errors import DatasetError, InputFileError, JobError
 from ffngen.models import build, load, load_network, save
-from ffngen.training.config import TrainConfig, load_config, presets
+from ffngen.training.config import RegularisationConfig, TrainConfig, load_config, presets
 from ffngen.training.log import read_log
 from ffngen.training.train import open_run, train
 
@@ -305,3 +305,22 @@ def _step_of(state: Path) -> int:
     with state.open("rb") as file:
         header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
     return json.loads(header["__metadata__"]["ffngen"])["step"]
+
+
+def test_srflownet_is_trained_stopped_and_used(made_dataset: Path, tmp_path: Path) -> None:
+    """A run stopped half way ends with the same weights, its losses move them, and they load as SRFlowNet."""
+    whole = config("srflownet", steps=2, validate_pairs=0)
+    run(whole, made_dataset, tmp_path / "whole")
+    steps = train(open_run(whole, made_dataset, tmp_path / "run"))
+    next(steps)
+    steps.close()
+    run(whole, made_dataset, tmp_path / "run")
+    assert same(weights(tmp_path / "run"), weights(tmp_path / "whole"))
+    run(config("skflow", steps=2, validate_pairs=0), made_dataset, tmp_path / "plain")
+    assert not same(weights(tmp_path / "plain"), weights(tmp_path / "whole"))
+    record = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert record["config"]["stages"][0]["loss"]["regularisation"] == RegularisationConfig().model_dump()
+    checkpoint = tmp_path / "run" / "last.safetensors"
+    assert load_network(checkpoint).config.network == "srflownet"
+    image = torch.rand(1, 3, 64, 72, generator=torch.Generator().manual_seed(0)) * 255
+    assert load(checkpoint)(image, image).head is None
