@@ -172,9 +172,8 @@ class TrainConfig(_Part):
         if not decflow and (2 in numbers or self.mode or self.encoder_weights or self.encoder_source):
             raise ValueError(f"{self.model.value} has one stage, no mode and no semantic encoder")
         if self.model is NetworkName.SRFLOWNET and any(stage.loss.regularisation is None for stage in self.stages):
-            raise ValueError(
-                "srflownet is trained with regularisation; add `base: srflownet`, or to each stage's loss `regularisation: {}`"
-            )
+            mend = "add `base: srflownet`, or `regularisation: {}` to each stage's loss"
+            raise ValueError(f"srflownet is trained with regularisation; {mend}")
         if (self.encoder_weights is None) != (self.encoder_source is None):
             raise ValueError("encoder_weights and encoder_source (imagenet or dad3dheads) go together")
         return self

@@ -12,7 +12,6 @@ a perfect flow costs nothing: a lip's edge or a nose's, where motion jumps, is n
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 from torch.nn import functional
 
