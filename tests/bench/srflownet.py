@@ -1,9 +1,9 @@
 """What each of SRFlowNet's regularisation losses is worth: trained with and without, from one start, on one small set.
 
-    python tests/bench/srflownet.py --out DIR [--seeds 0,1] [--steps 60] [--start-steps 450] [--json]
+    python tests/bench/srflownet.py --out DIR [--seeds 0,1] [--steps 40] [--start-steps 450] [--json]
 
 The set: eleven people at 512 x 512, bare, six to train on and five to be measured on, whom no network has seen. The
-start, for each seed: SKFlow from random weights, without regularisation, on pictures of a quarter of the size. Every
+start: SKFlow from random weights, without regularisation, on pictures of a quarter of the size. Every
 variant goes on from it over the same batches, on pictures of half the size. All of it is kept in DIR, and a run that
 was stopped goes on. The runs are short for what two cores can do, not for what networks need: they tell how losses
 compare at equal cost, early on.
@@ -57,7 +57,7 @@ _START = {**_COMMON, "model": "skflow", "input_scale": 0.25, "crop": (64, 64), "
 _START |= {"stages": [{"stage": 1, "loss": {"background": 1.0}}]}
 _START_SHIFTS = {"shift_probability": 1.0, "max_shift": 64}
 #: Half the size, and motion as it is half of the time.
-_VARIANT = {**_COMMON, "input_scale": 0.5, "crop": (96, 96), "iterations": ITERATIONS, "save_every": 30}
+_VARIANT = {**_COMMON, "input_scale": 0.5, "crop": (96, 96), "iterations": ITERATIONS, "save_every": 20}
 _VARIANT_SHIFTS = {"shift_probability": 0.5, "max_shift": 32}
 
 
@@ -115,8 +115,10 @@ def _remembered(file: Path, checkpoint: Path | None, pairs: list[Pair]) -> dict[
 
 @click.command()
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the set and of all runs.")
-@click.option("--seeds", default="0,1", show_default=True, help="Of weights, order and augmentation.")
-@click.option("--steps", default=60, show_default=True, help="Of each variant.")
+@click.option(
+    "--seeds", default="0,1", show_default=True, help="Of the order and augmentation of the variants' batches."
+)
+@click.option("--steps", default=40, show_default=True, help="Of each variant.")
 @click.option("--start-steps", default=450, show_default=True, help="Of what they start from.")
 @click.option("--precision", type=click.Choice(["fp32", "bf16"]), default="fp32", show_default=True)
 @click.option("--variants", default=",".join(VARIANTS), help="Some of them.")
@@ -127,22 +129,21 @@ def main(out: Path, seeds: str, steps: int, start_steps: int, precision: str, va
     pairs = list(render(dataset))
     augment = load_config("small-start").model_dump()["augment"]
     table: dict[str, list[dict[str, float]]] = {"no motion": [_remembered(out / "zero.json", None, pairs)]}
+    shifts = {**augment, **_START_SHIFTS}
+    start = fit(dataset, out / "start", "small-start", **_START, precision=precision, steps=start_steps, augment=shifts)
+    table["start"] = [_remembered(out / "start.json", start, pairs)]
     for seed in (int(word) for word in seeds.split(",")):
-        common = {"seed": seed, "precision": precision}
         place = out / f"seed{seed}"
-        start = fit(
-            dataset,
-            place / "start",
-            "small-start",
-            **_START,
-            **common,
-            steps=start_steps,
-            augment={**augment, **_START_SHIFTS},
-        )
-        table.setdefault("start", []).append(_remembered(place / "start.json", start, pairs))
         for name in variants.split(","):
             stage = {"stage": 1, "loss": {"background": 0.2, "regularisation": VARIANTS[name]}}
-            fields = {**_VARIANT, **common, "start_from": str(start), "steps": steps, "stages": [stage]}
+            fields = {
+                **_VARIANT,
+                "seed": seed,
+                "precision": precision,
+                "start_from": str(start),
+                "steps": steps,
+                "stages": [stage],
+            }
             weights = fit(dataset, place / name, "srflownet", **fields, augment={**augment, **_VARIANT_SHIFTS})
             table.setdefault(name, []).append(_remembered(place / f"{name}.json", weights, pairs))
             if not as_json:
