@@ -66,11 +66,11 @@ class RegularisationConfig(_Part):
     The paper's are not published in what we could read. These are what did best of what tests/bench/srflownet.py tried.
     """
 
-    mask: float = Field(1.0, ge=0, description="of the error on the head alone, per pixel")
-    gradient: float = Field(1.0, ge=0, description="of errors of differences between neighbours")
-    sobel: float = Field(1.0, ge=0, description="of errors of slopes by Sobel's operator")
-    total_variation: float = Field(0.01, ge=0, description="of the flow's total variation")
-    flow_difference: float = Field(1.0, ge=0, description="of what a refinement makes worse")
+    mask: float = Field(0.5, ge=0, description="of the error on the head alone, per pixel")
+    gradient: float = Field(10.0, ge=0, description="of errors of differences between neighbours")
+    sobel: float = Field(10.0, ge=0, description="of errors of slopes by Sobel's operator")
+    total_variation: float = Field(3.0, ge=0, description="of the flow's total variation")
+    flow_difference: float = Field(0.5, ge=0, description="of what a refinement makes worse")
 
 
 class LossConfig(_Part):

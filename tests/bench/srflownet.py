@@ -1,6 +1,6 @@
 """What each of SRFlowNet's regularisation losses is worth: trained with and without, from one start, on one small set.
 
-    python tests/bench/srflownet.py --out DIR [--seeds 0,1] [--steps 40] [--start-steps 450] [--json]
+    python tests/bench/srflownet.py --out DIR [--seeds 0,1,2,3] [--steps 40] [--start-steps 450] [--json]
 
 The set: eleven people at 512 x 512, bare, six to train on and five to be measured on, whom no network has seen. The
 start: SKFlow from random weights, without regularisation, on pictures of a quarter of the size. Every
@@ -116,7 +116,7 @@ def _remembered(file: Path, checkpoint: Path | None, pairs: list[Pair]) -> dict[
 @click.command()
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the set and of all runs.")
 @click.option(
-    "--seeds", default="0,1", show_default=True, help="Of the order and augmentation of the variants' batches."
+    "--seeds", default="0,1,2,3", show_default=True, help="Of the order and augmentation of the variants' batches."
 )
 @click.option("--steps", default=40, show_default=True, help="Of each variant.")
 @click.option("--start-steps", default=450, show_default=True, help="Of what they start from.")
@@ -150,15 +150,19 @@ def main(out: Path, seeds: str, steps: int, start_steps: int, precision: str, va
                 click.echo(f"seed {seed} {name}: {table[name][-1]}", err=True)
     share = table["no motion"][0]["share"]
     lines = [f"{len(pairs)} pairs, {share:.0%} of the head without texture; pixels, and pixels a pixel"]
-    lines += [f"{'':<16}" + "".join(f"{measure:>24}" for measure in MEASURES)]
+    lines += [f"{'':<16}" + "".join(f"{name:>28}" for name in MEASURES)]
     for name, rows in table.items():
-        cells = [f"{np.mean([row[m] for row in rows]):.3f} ({_all(rows, m)})" for m in MEASURES]
-        lines.append(f"{name:<16}" + "".join(f"{cell:>24}" for cell in cells))
+        lines.append(f"{name:<16}" + "".join(f"{_cell(rows, table.get('none'), m):>28}" for m in MEASURES))
     report({"bench": "srflownet", "steps": steps, "start_steps": start_steps, "errors": table}, as_json, lines)
 
 
-def _all(rows: list[dict[str, float]], measure: str) -> str:
-    return ", ".join(f"{row[measure]:.3f}" for row in rows)
+def _cell(rows: list[dict[str, float]], without: list[dict[str, float]] | None, measure: str) -> str:
+    """The mean over the seeds, and the mean and range of the change from the variant without losses, seed by seed."""
+    values = np.array([row[measure] for row in rows])
+    if without is None or len(without) != len(rows) or rows is without:
+        return f"{values.mean():.3f}"
+    change = values / [row[measure] for row in without] - 1
+    return f"{values.mean():.3f} {change.mean():+.1%} ({change.min():+.1%} to {change.max():+.1%})"
 
 
 if __name__ == "__main__":
