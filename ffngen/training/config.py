@@ -63,7 +63,7 @@ class AugmentConfig(_Part):
 class RegularisationConfig(_Part):
     """The weights of SRFlowNet's regularisation losses of facial flow (:mod:`ffngen.training.regularisation`).
 
-    The paper's are not published in what we could read. These have the scale of tests/bench/srflownet.py, in whose short
+    The paper's are not published in what we could read. These are those of tests/bench/srflownet.py, in whose short
     runs gradients and total variation helped, the mask made no clear difference, and the flow difference did harm.
     """
 
@@ -71,7 +71,7 @@ class RegularisationConfig(_Part):
     gradient: float = Field(10.0, ge=0, description="of errors of differences between neighbours")
     sobel: float = Field(10.0, ge=0, description="of errors of slopes by Sobel's operator")
     total_variation: float = Field(3.0, ge=0, description="of the flow's total variation")
-    flow_difference: float = Field(0, ge=0, description="of what a refinement makes worse")
+    flow_difference: float = Field(0.0, ge=0, description="of what a refinement makes worse")
 
 
 class LossConfig(_Part):
