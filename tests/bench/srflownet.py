@@ -43,6 +43,8 @@ VARIANTS: dict[str, dict[str, float]] = {
     "none": OFF,
     **{name: {**OFF, name: weight} for name, weight in WEIGHTS.items()},
     "all": WEIGHTS,
+    # What the preset takes.
+    "defaults": RegularisationConfig().model_dump(),
 }
 MEASURES = ("epe", "textureless", "gradient")
 #: Grey levels a pixel: what has less has no texture.
