@@ -21,31 +21,31 @@ TILE = 16
 def blend(splats: Splats, rays: RayDepth, motions: list[SplatMotion]) -> tuple[Array64, Array64, Array64, Array64]:
     """As :func:`ffngen.splat.reference.blend`."""
     height, width = splats.camera.height, splats.camera.width
-    boxes = _boxes(splats)
-    starts, lists = _tile_lists(boxes, *_tiles(splats))
-    shape, depth = _shape(splats), _depth(rays)
+    boxes = reached_boxes(splats)
+    starts, lists = tile_lists(boxes, *tile_counts(splats))
+    shape, depth = centre_and_shape(splats), _depth(rays)
     planar = bool(motions and len(motions[0].planar))
     moved = [motion.planar if planar else motion.spatial for motion in motions]
     # (P, M, 7 or 12): what is said of one Gaussian lies together.
     motion = np.ascontiguousarray(np.stack(moved, axis=1)) if moved else np.zeros((len(splats), 0, 7))
     sums = np.zeros((height, width, 5 + 3 * len(motions)))
-    _blend_tiles(starts, lists, boxes, shape, _look(splats), depth, motion, planar, sums)
+    _blend_tiles(starts, lists, boxes, shape, look_of(splats), depth, motion, planar, sums)
     flows = sums[..., 5:].reshape(height, width, len(motions), 3)
     return sums[..., :3], sums[..., 3], sums[..., 4], np.moveaxis(flows, 2, 0)
 
 
-def _tiles(splats: Splats) -> tuple[int, int]:
+def tile_counts(splats: Splats) -> tuple[int, int]:
     """How many tiles there are across and down."""
     return -(-splats.camera.width // TILE), -(-splats.camera.height // TILE)
 
 
-def _shape(splats: Splats) -> Array64:
+def centre_and_shape(splats: Splats) -> Array64:
     """(P, 5): the centre, and the inverse of the 2D covariance as the factors of x x, x y and y y."""
     inverse = inverse_2x2(splats.planar)
     return np.column_stack([splats.pixels, inverse[:, 0, 0], 2 * inverse[:, 0, 1], inverse[:, 1, 1]])
 
 
-def _look(splats: Splats) -> Array64:
+def look_of(splats: Splats) -> Array64:
     """(P, 5): opacity, the distance beyond which the weight is below LEAST (no exponential is needed there), colour."""
     furthest = -2 * np.log(LEAST / np.maximum(splats.opacities, LEAST))
     return np.column_stack([splats.opacities, furthest, splats.colours])
@@ -56,7 +56,7 @@ def _depth(rays: RayDepth) -> Array64:
     return np.column_stack([rays.n, rays.Q, rays.low, rays.high])
 
 
-def _boxes(splats: Splats, *, between: bool = False) -> NDArray[np.int64]:
+def reached_boxes(splats: Splats, *, between: bool = False) -> NDArray[np.int64]:
     """(P, 4): the first and last column and row that each splat's weight reaches.
 
     :param between: those of places between pixels' centres count, too.
@@ -70,7 +70,7 @@ def _boxes(splats: Splats, *, between: bool = False) -> NDArray[np.int64]:
 
 
 @numba.njit(cache=True)
-def _tile_lists(boxes, across, down):  # type: ignore[no-untyped-def]
+def tile_lists(boxes, across, down):  # type: ignore[no-untyped-def]
     """The splats of tile t, nearest first, are ``lists[starts[t]:starts[t + 1]]``."""
     starts = np.zeros(across * down + 1, dtype=np.int64)
     for i in range(len(boxes)):
@@ -99,7 +99,7 @@ def _where_met(d, u, v):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, inline="always")
-def _distance(shape, x, y):  # type: ignore[no-untyped-def]
+def square_distance(shape, x, y):  # type: ignore[no-untyped-def]
     """The square of the distance from a Gaussian's centre, in its standard deviations."""
     return shape[2] * x * x + shape[3] * x * y + shape[4] * y * y
 
@@ -124,7 +124,7 @@ def _blend_tiles(starts, lists, boxes, shape, look, depth, motion, planar, sums)
                     if t == 0:
                         continue
                     x, y = u - shape[i, 0], v - shape[i, 1]
-                    distance = _distance(shape[i], x, y)
+                    distance = square_distance(shape[i], x, y)
                     if distance > look[i, 1]:
                         continue
                     weight = min(look[i, 0] * np.exp(-distance / 2), MOST)
@@ -161,11 +161,11 @@ def light_before(splats: Splats, rays: RayDepth, places: Array64, depths: Array6
     :param places: (Q, 2) float64, pixels: where the points are seen.
     :param depths: (Q,) float64, metres.
     """
-    across, down = _tiles(splats)
-    starts, lists = _tile_lists(_boxes(splats, between=True), across, down)
+    across, down = tile_counts(splats)
+    starts, lists = tile_lists(reached_boxes(splats, between=True), across, down)
     left = np.ones(len(places))
     size = np.array([splats.camera.width, splats.camera.height])
-    _dim(starts, lists, across, size, _shape(splats), _look(splats), _depth(rays), places, depths, left)
+    _dim(starts, lists, across, size, centre_and_shape(splats), look_of(splats), _depth(rays), places, depths, left)
     return left
 
 
@@ -178,7 +178,7 @@ def _dim(starts, lists, across, size, shape, look, depth, places, depths, left):
         tile = int(max(v, 0.0)) // TILE * across + int(max(u, 0.0)) // TILE
         for at in range(starts[tile], starts[tile + 1]):
             i = lists[at]
-            distance = _distance(shape[i], u - shape[i, 0], v - shape[i, 1])
+            distance = square_distance(shape[i], u - shape[i, 0], v - shape[i, 1])
             if distance <= look[i, 1] and _where_met(depth[i], u, v) < depths[q]:
                 left[q] *= 1 - min(look[i, 0] * np.exp(-distance / 2), MOST)
                 if left[q] < FINISHED:

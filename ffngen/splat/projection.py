@@ -60,7 +60,7 @@ def project(gaussians: Gaussians, camera: Camera) -> Splats:
     """Project Gaussians; those behind the camera, beside the image or too faint to be seen are left out."""
     points = camera.to_camera(gaussians.means)
     index = np.flatnonzero((points[:, 2] > NEAR) & (gaussians.opacities >= LEAST))
-    low, high = _widest_slopes(camera)
+    low, high = widest_slopes(camera)
     slopes = points[index, :2] / points[index, 2:]
     index = index[((slopes >= low) & (slopes <= high)).all(axis=1)]
     points = points[index]
@@ -92,7 +92,7 @@ def planar_covariances(points: Array64, covariances: Array64, camera: Camera) ->
     """(N, 2, 2) float64, square pixels: of Gaussians (N, 3), (N, 3, 3) in camera coordinates, low-pass included."""
     fx, fy = camera.K[0, 0], camera.K[1, 1]
     z = points[:, 2]
-    low, high = _widest_slopes(camera)
+    low, high = widest_slopes(camera)
     slopes = np.clip(points[:, :2] / z[:, None], low, high).T
     J = np.zeros((len(points), 2, 3))
     J[:, 0, 0], J[:, 0, 2] = fx / z, -fx * slopes[0] / z
@@ -102,7 +102,7 @@ def planar_covariances(points: Array64, covariances: Array64, camera: Camera) ->
     return planar
 
 
-def _widest_slopes(camera: Camera) -> tuple[Array64, Array64]:
+def widest_slopes(camera: Camera) -> tuple[Array64, Array64]:
     """The least and the largest x / z and y / z, (2,) each, of what is drawn."""
     focal, centre = camera.K[[0, 1], [0, 1]], camera.K[:2, 2]
     last = np.array([camera.width - 1, camera.height - 1])

@@ -1,4 +1,4 @@
-"""Pixels from splats, by one of two rasterisers of the same values."""
+"""Pixels from splats, by one of several rasterisers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ffngen.splat.flow import RayDepth, SplatMotion
 from ffngen.splat.projection import Splats
 
 Floats = NDArray[np.float32]
-Backend = Literal["fast", "reference"]
+Backend = Literal["fast", "reference", "gsplat"]
 
 #: The head is where at least so much of the light is its own: what flow, depth and mask are defined on.
 OPAQUE = 0.5
@@ -58,12 +58,17 @@ def rasterise(
     :param motions: all of one mode.
     :param normalised: divide flow by alpha; the plain sum, as in SRFlow's equation, is shorter where alpha is not 1.
     :param backend: ``fast``: tiles, with numba, on all cores. ``reference``: each pixel and each Gaussian, with torch
-        in float64; only for small images.
-    :raises MissingPackageError: numba or torch is not installed.
+        in float64; only for small images. ``gsplat``: on a GPU, depth and flow to first order within each Gaussian
+        (:mod:`ffngen.splat.channels`).
+    :raises MissingPackageError: numba, torch or gsplat is not installed.
+    :raises FfngenError: gsplat, and there is no GPU.
     """
     if backend == "fast":
         require("splat", "numba")
         from ffngen.splat.fast import blend
+    elif backend == "gsplat":
+        require("splat", "torch")
+        from ffngen.splat.cuda import blend
     else:
         require("splat", "torch")
         from ffngen.splat.reference import blend

@@ -33,15 +33,9 @@ def _rows(splats: Splats, rays: RayDepth, motions: list[SplatMotion], first: int
         torch.arange(first, last, dtype=torch.float64), torch.arange(width, dtype=torch.float64), indexing="ij"
     )
     pixels = torch.stack([u, v], dim=-1).reshape(-1, 1, 2)
-    offset = pixels - torch.from_numpy(splats.pixels)
-    precision = torch.linalg.inv(torch.from_numpy(splats.planar))
-    distance = torch.einsum("pni,nij,pnj->pn", offset, precision, offset)
-    weight = torch.clamp(torch.from_numpy(splats.opacities) * torch.exp(-distance / 2), max=MOST)
-    weight = torch.where(weight >= LEAST, weight, 0.0)
-    # The light that is left behind each Gaussian; the one that would take the last of it is not drawn any more.
-    left = torch.cumprod(1 - weight, dim=1)
-    before = torch.cat([torch.ones_like(left[:, :1]), left[:, :-1]], dim=1)
-    weight = torch.where(left >= FINISHED, weight * before, 0.0)
+    centres, planar, opacities = (torch.from_numpy(a) for a in (splats.pixels, splats.planar, splats.opacities))
+    offset = pixels - centres
+    weight = weights(offset, planar, opacities)
     ones = torch.ones_like(pixels[..., :1])
     p = torch.cat([pixels, ones], dim=-1)
     s = _depths(rays, p)
@@ -55,6 +49,22 @@ def _rows(splats: Splats, rays: RayDepth, motions: list[SplatMotion], first: int
         (weight * s).sum(dim=1).reshape(shape).numpy(),
         flow.reshape(len(motions), *shape, 3).numpy(),
     )
+
+
+def weights(offset: torch.Tensor, planar: torch.Tensor, opacities: torch.Tensor) -> torch.Tensor:
+    """(pixels, P): how much each Gaussian adds to each pixel; differentiable.
+
+    :param offset: (pixels, P, 2): from the Gaussians' centres.
+    :param planar: (P, 2, 2): 2D covariances.
+    :param opacities: (P,), nearest first.
+    """
+    distance = torch.einsum("pni,nij,pnj->pn", offset, torch.linalg.inv(planar), offset)
+    weight = torch.clamp(opacities * torch.exp(-distance / 2), max=MOST)
+    weight = torch.where(weight >= LEAST, weight, 0.0)
+    # The light that is left behind each Gaussian; the one that would take the last of it is not drawn any more.
+    left = torch.cumprod(1 - weight, dim=1)
+    before = torch.cat([torch.ones_like(left[:, :1]), left[:, :-1]], dim=1)
+    return torch.where(left >= FINISHED, weight * before, 0.0)
 
 
 def _depths(rays: RayDepth, p: torch.Tensor) -> torch.Tensor:
