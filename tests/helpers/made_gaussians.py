@@ -6,7 +6,7 @@ import numpy as np
 from made_dataset import rotation
 
 from ffngen.splat.avatar import Avatar
-from ffngen.splat.binding import Gaussians
+from ffngen.splat.binding import Gaussians, TriangleMotion
 
 RNG = np.random.default_rng(4)
 VERTICES = RNG.normal(size=(12, 3))
@@ -35,3 +35,30 @@ def cloud(count: int, seed: int, spread: float = 0.25) -> Gaussians:
         rng.uniform(0.05, 1.0, size=count),
         rng.normal(size=(count, 16, 3)) * 0.5,
     )
+
+
+def motion_of(count: int, seed: int) -> TriangleMotion:
+    rng = np.random.default_rng(seed)
+    return TriangleMotion(np.eye(3) + 0.1 * rng.normal(size=(count, 3, 3)), 0.03 * rng.normal(size=(count, 3)))
+
+
+def moved(gaussians: Gaussians, motion: TriangleMotion) -> Gaussians:
+    means = np.einsum("nij,nj->ni", motion.A, gaussians.means) + motion.b
+    covariances = motion.A @ gaussians.covariances @ motion.A.transpose(0, 2, 1)
+    return Gaussians(means, covariances, gaussians.opacities, gaussians.harmonics)
+
+
+def seen_avatar(count: int, harmonics: int = 1) -> tuple[Avatar, np.ndarray]:
+    """An avatar on the triangles, all before the camera, and their corners (12, 3)."""
+    rng = np.random.default_rng(count)
+    vertices = rng.normal(size=(12, 3)) * 0.2
+    rotations = rng.normal(size=(count, 4))
+    avatar = Avatar(
+        means=rng.normal(size=(count, 3)) * 0.5,
+        rotations=rotations / np.linalg.norm(rotations, axis=1, keepdims=True),
+        scales=rng.uniform(0.05, 0.3, size=(count, 3)),
+        opacities=rng.uniform(0.2, 0.98, size=count),
+        harmonics=rng.normal(size=(count, harmonics, 3)) * 0.4,
+        triangles=rng.integers(len(FACES), size=count),
+    )
+    return avatar, vertices

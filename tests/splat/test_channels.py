@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from made_dataset import camera
-from made_gaussians import cloud
-from test_rasterise import motion_of, moved
+from made_gaussians import FACES, cloud, motion_of, moved, seen_avatar
 
 from ffngen.splat.channels import channels_of, sums_of
 from ffngen.splat.flow import FlowMode, ray_depth, splat_motion
@@ -44,13 +43,14 @@ def test_flow_that_is_linear_in_the_pixel_is_exact(mode: FlowMode) -> None:
 
 
 def test_flow_of_triangles_is_so_to_second_order() -> None:
-    """Gaussians of a third of the size: an error of no more than about a ninth."""
+    """Gaussians of a third of the size, still larger than a pixel: the mean error is less than a ninth of what it was."""
     errors = []
-    for size in (0.3, 0.1):
+    for size in (1.0, 0.3):
         found, wanted = both("affine", size)
-        errors.append(np.abs(found[3][..., :2] - wanted[3][..., :2]).max())
-        assert np.abs(found[2] - wanted[2]).max() < 0.02 * size
-    assert errors[0] < 0.2 and errors[1] < errors[0] / 5
+        seen = wanted[1] > 0.05
+        errors.append(np.abs(found[3][..., :2] - wanted[3][..., :2])[:, seen].mean())
+        assert np.abs(found[2] - wanted[2])[seen].mean() < 1e-3 * size
+    assert errors[0] < 0.03 and errors[1] < errors[0] / 9
 
 
 @pytest.mark.gpu
@@ -78,13 +78,11 @@ def test_gsplat_equals_the_reference() -> None:
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
 def test_gradients_on_the_gpu_are_those_of_the_cpu() -> None:
     pytest.importorskip("gsplat", reason="gsplat is not installed")
-    from test_differentiable import FACES, made
-
     from ffngen.splat.binding import triangle_frames
     from ffngen.splat.differentiable import draw
     from ffngen.splat.tensors import avatar_tensors
 
-    avatar, vertices = made(300)
+    avatar, vertices = seen_avatar(300)
     found = []
     for device in ("cuda", "cpu"):
         tensors = avatar_tensors(avatar, device=device)

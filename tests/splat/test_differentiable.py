@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from made_dataset import camera
-from made_gaussians import cloud
+from made_gaussians import FACES, cloud, seen_avatar
 
 from ffngen.errors import FfngenError
 from ffngen.geometry.camera import Camera
@@ -25,28 +25,11 @@ from ffngen.splat.differentiable import choose_device, draw  # noqa: E402
 from ffngen.splat.reference import weights  # noqa: E402
 from ffngen.splat.tensors import AvatarTensors, avatar_tensors  # noqa: E402
 
-FACES = np.array([[0, 1, 2], [3, 4, 5], [6, 7, 8], [9, 10, 11]])
 FIELDS = {"means": "means", "log_scales": "scales", "logits": "opacities", "harmonics": "harmonics"}
 
 
 def small_camera() -> Camera:
     return camera().resized(40, 30)
-
-
-def made(count: int, harmonics: int = 1) -> tuple[Avatar, np.ndarray]:
-    """An avatar on four triangles before the camera, and their corners."""
-    rng = np.random.default_rng(count)
-    vertices = rng.normal(size=(12, 3)) * 0.2
-    rotations = rng.normal(size=(count, 4))
-    avatar = Avatar(
-        means=rng.normal(size=(count, 3)) * 0.5,
-        rotations=rotations / np.linalg.norm(rotations, axis=1, keepdims=True),
-        scales=rng.uniform(0.05, 0.3, size=(count, 3)),
-        opacities=rng.uniform(0.2, 0.98, size=count),
-        harmonics=rng.normal(size=(count, harmonics, 3)) * 0.4,
-        triangles=rng.integers(len(FACES), size=count),
-    )
-    return avatar, vertices
 
 
 def free(avatar: Avatar) -> AvatarTensors:
@@ -59,7 +42,7 @@ def free(avatar: Avatar) -> AvatarTensors:
 @pytest.mark.parametrize("harmonics", [1, 16])
 def test_the_picture_is_the_reference_s(harmonics: int) -> None:
     """Posed, projected, coloured and blended by NumPy on one side and by tensors on the other."""
-    avatar, vertices = made(300, harmonics)
+    avatar, vertices = seen_avatar(300, harmonics)
     splats = project(pose(avatar, vertices, FACES), camera())
     wanted = rasterise(splats, ray_depth(splats), backend="reference")
     for dtype, tolerance in ((torch.float64, 1e-6), (torch.float32, 2e-4)):
@@ -105,7 +88,7 @@ def test_gradients_of_blending_are_autograd_s() -> None:
 @pytest.mark.parametrize("name", list(FIELDS))
 def test_gradients_by_an_avatar_are_differences_of_the_reference(name: str) -> None:
     """Central differences of the NumPy path from triangles to pixels, at some of the values."""
-    avatar, vertices = made(30)
+    avatar, vertices = seen_avatar(30)
     cam = small_camera()
     rng = np.random.default_rng(2)
     by_colour, by_alpha = rng.normal(size=(cam.height, cam.width, 3)), rng.normal(size=(cam.height, cam.width))
@@ -139,7 +122,7 @@ def test_gradients_by_an_avatar_are_differences_of_the_reference(name: str) -> N
 
 
 def test_rotations_have_gradients_of_differences() -> None:
-    avatar, vertices = made(12)
+    avatar, vertices = seen_avatar(12)
     cam = small_camera()
     weight = torch.from_numpy(np.random.default_rng(3).normal(size=(cam.height, cam.width)))
 
@@ -159,14 +142,14 @@ def test_rotations_have_gradients_of_differences() -> None:
 
 
 def test_there_and_back() -> None:
-    avatar, _ = made(50, 4)
+    avatar, _ = seen_avatar(50, 4)
     back = avatar_tensors(avatar, dtype=torch.float64).to_avatar()
     for name in ("means", "rotations", "scales", "opacities", "harmonics", "triangles"):
         np.testing.assert_allclose(getattr(back, name), getattr(avatar, name), atol=1e-12)
 
 
 def test_an_avatar_of_another_head() -> None:
-    avatar, vertices = made(20)
+    avatar, vertices = seen_avatar(20)
     with pytest.raises(FfngenError, match="the head has 2"):
         draw(avatar_tensors(avatar), triangle_frames(vertices, FACES[:2]), camera())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from made_dataset import camera
-from made_gaussians import cloud
+from made_gaussians import cloud, motion_of, moved
 
 from ffngen.splat.binding import Gaussians, TriangleMotion
 from ffngen.splat.flow import FlowMode, ray_depth, splat_motion
@@ -16,17 +16,6 @@ from ffngen.splat.rasterise import Backend, rasterise
 pytest.importorskip("numba", reason="numba is not installed")
 pytest.importorskip("torch", reason="torch is not installed")
 BACKENDS: tuple[Backend, ...] = ("fast", "reference")
-
-
-def motion_of(count: int, seed: int) -> TriangleMotion:
-    rng = np.random.default_rng(seed)
-    return TriangleMotion(np.eye(3) + 0.1 * rng.normal(size=(count, 3, 3)), 0.03 * rng.normal(size=(count, 3)))
-
-
-def moved(gaussians: Gaussians, motion: TriangleMotion) -> Gaussians:
-    means = np.einsum("nij,nj->ni", motion.A, gaussians.means) + motion.b
-    covariances = motion.A @ gaussians.covariances @ motion.A.transpose(0, 2, 1)
-    return Gaussians(means, covariances, gaussians.opacities, gaussians.harmonics)
 
 
 @pytest.mark.parametrize("mode", ["mean", "gaussianflow", "affine"])
