@@ -16,7 +16,7 @@ _COMMANDS = {
     "head": "Build the open head, describe a head model.",
     "params": "Read, sample, select and look at faces' parameters.",
     "render": "Render a facial-flow dataset.",
-    "splat": "Render a dataset with Gaussians on the head, such as GaussianAvatars' of real people.",
+    "splat": "Render with Gaussians on the head, such as GaussianAvatars' of real people, and fit them.",
     "scene": "List, preview and export scenes: camera, light and background.",
     "label": "Add labels to a dataset: backward flow, occlusion, normals, regions, landmarks, ...",
     "verify": "Check a dataset's flow, depth, masks and files, without Blender.",

@@ -9,12 +9,13 @@ import click
 
 from ffngen.cli.job_options import job_options
 from ffngen.cli.render import run_job
+from ffngen.cli.splat_fit import fit
 from ffngen.job import load_job
 
 
-@click.group("splat")
+@click.group("splat", commands={"fit": fit})
 def command() -> None:
-    """Render with Gaussians that are bound to the head: avatars of real people, or the head itself."""
+    """Gaussians that are bound to the head: render with them, and fit them to pictures of a person."""
 
 
 @command.command("render")

@@ -19,6 +19,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,46 @@ def read_gaussian_avatars(path: Path) -> list[ParameterSet]:
     return sets
 
 
+@dataclass(frozen=True)
+class CapturedView:
+    """A picture of a tracked head.
+
+    :param parameters: the head; without a camera, as each picture has its own.
+    :param camera: the picture's.
+    :param image: its file.
+    :param mask: the file of the person's mask, bright where the person is; None where there is none.
+    """
+
+    parameters: ParameterSet
+    camera: Camera
+    image: Path
+    mask: Path | None
+
+
+def read_captured_views(path: Path) -> list[CapturedView]:
+    """Every picture by every camera that the files of cameras at or below a folder name.
+
+    :returns: sorted by sequence, timestep and camera; empty where nothing is VHAP's or GaussianAvatars'.
+    :raises InputFileError: as :func:`read_gaussian_avatars`; or a picture is missing.
+    """
+    base = path if path.is_dir() else path.parent
+    views: dict[Path, dict[_Order, _View]] = {}
+    for _, files in sorted(find_files(path, is_transforms)):
+        for file in choose_files(files):
+            _add_views(views, file, base)
+    found: list[CapturedView] = []
+    previous: NDArray[np.float32] | None = None
+    for file, seen_by in sorted(views.items(), key=lambda item: (item[0].parent, _number(item[0]))):
+        (one,) = _sets_of_file(file, file.parent.parent, path, view=None, static=previous)
+        previous = one.static_offset
+        for order, view in sorted(seen_by.items()):
+            if view.image is None:
+                what = f"the picture of timestep {one.frame} by camera {order[1] or order[0]} is missing"
+                raise InputFileError(what, where=file.parent.parent, mend="copy the folder images, too")
+            found.append(CapturedView(one, view.camera, view.image, view.mask))
+    return found
+
+
 def has_ambiguous_cameras(path: Path) -> Path | None:
     """The first file of cameras that GaussianAvatars or INSTA may have written, or None."""
     for folder, files in sorted(find_files(path, is_transforms)):
@@ -97,11 +138,12 @@ _Order = tuple[int, str]
 
 
 class _View:
-    """A timestep's camera and picture."""
+    """A timestep's camera, picture and mask."""
 
-    def __init__(self, camera: Camera, image: Path | None) -> None:
+    def __init__(self, camera: Camera, image: Path | None, mask: Path | None) -> None:
         self.camera = camera
         self.image = image
+        self.mask = mask
 
 
 def _one_camera_each(views: Mapping[Path, Mapping[_Order, _View]]) -> dict[Path, _View | None]:
@@ -133,7 +175,8 @@ def _add_views(views: dict[Path, dict[_Order, _View]], file: Path, base: Path) -
         seen_by = views.setdefault(params, {})
         if order not in seen_by:
             image = file_inside(folder, frame.get("file_path"), base)
-            seen_by[order] = _View(camera_of(frame, file, opengl=True), image)
+            mask = file_inside(folder, frame.get("fg_mask_path"), base)
+            seen_by[order] = _View(camera_of(frame, file, opengl=True), image, mask)
 
 
 def _params_file(folder: Path, name: object, base: Path, file: Path) -> Path:
