@@ -28,8 +28,7 @@ class Blended:
 
     image: Array64
     alpha: Array64
-    _splats: Splats
-    _channels: Array64
+    _parts: tuple[Array64, Array64, Array64]
     _tiles: tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int64]]
     _stops: NDArray[np.int64]
 
@@ -40,13 +39,10 @@ class Blended:
             opacities (P,), and by channels (P, C).
         """
         starts, lists, boxes = self._tiles
-        splats, channels = self._splats, self._channels
+        channels = self._parts[2]
         each = np.zeros((len(lists), 6 + channels.shape[1]))
-        _back_tiles(
-            starts, lists, boxes, centre_and_shape(splats), _look(splats), channels, image, alpha, 1 - self.alpha,
-            self._stops, each,
-        )  # fmt: skip
-        sums = np.zeros((len(splats), each.shape[1]))
+        _back_tiles(starts, lists, boxes, *self._parts, image, alpha, 1 - self.alpha, self._stops, each)
+        sums = np.zeros((len(channels), each.shape[1]))
         _sum_up(lists, each, sums)
         return sums[:, :2], sums[:, 2:5], sums[:, 5], sums[:, 6:]
 
@@ -61,9 +57,9 @@ def blend_channels(splats: Splats, channels: Array64) -> Blended:
     starts, lists = tile_lists(boxes, *tile_counts(splats))
     image, light = np.zeros((height, width, channels.shape[1])), np.ones((height, width))
     stops = np.zeros((height, width), dtype=np.int64)
-    channels = np.ascontiguousarray(channels, dtype=np.float64)
-    _forth_tiles(starts, lists, boxes, centre_and_shape(splats), _look(splats), channels, image, light, stops)
-    return Blended(image, 1 - light, splats, channels, (starts, lists, boxes), stops)
+    parts = centre_and_shape(splats), _look(splats), np.ascontiguousarray(channels, dtype=np.float64)
+    _forth_tiles(starts, lists, boxes, *parts, image, light, stops)
+    return Blended(image, 1 - light, parts, (starts, lists, boxes), stops)
 
 
 def _look(splats: Splats) -> Array64:
