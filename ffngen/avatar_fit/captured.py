@@ -31,7 +31,9 @@ def captured_views(path: Path, model: HeadModel) -> dict[str, Views]:
     found = read_captured_views(path)
     if not found:
         what = "is neither an ffngen dataset nor a folder of VHAP or GaussianAvatars"
-        raise InputFileError(what, where=path, mend="give one with dataset.json, or with transforms.json and flame_param")
+        raise InputFileError(
+            what, where=path, mend="give one with dataset.json, or with transforms.json and flame_param"
+        )
     people: dict[str, Views] = {}
     texts: dict[str, list[str]] = {}
     names: dict[bytes, str] = {}

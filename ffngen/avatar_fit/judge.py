@@ -40,7 +40,7 @@ def drawn(avatar: AvatarTensors, view: FitView, faces: NDArray[Any]) -> NDArray[
     with torch.no_grad():
         colour, alpha = draw(avatar, triangle_frames(view.vertices, faces), view.camera)
     image = view.before_background(colour.cpu().numpy(), alpha.cpu().numpy())
-    return np.float32(np.clip(image, 0, 1))
+    return np.clip(image, 0, 1).astype(np.float32)
 
 
 def score(image: NDArray[np.float32], view: FitView) -> Score:

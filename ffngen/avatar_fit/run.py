@@ -26,8 +26,7 @@ from ffngen.head.model import HeadModel
 from ffngen.images import encode_png
 from ffngen.splat.avatar import Avatar
 from ffngen.splat.differentiable import Device, choose_device
-from ffngen.splat.ply import NAME as CLOUD
-from ffngen.splat.ply import read_avatar, write_avatar
+from ffngen.splat.ply import NAME, read_avatar, write_avatar
 from ffngen.splat.surface import surface_avatar
 from ffngen.splat.tensors import avatar_tensors
 from ffngen.texture.mean_skin import mean_look, paint_mean_skin
@@ -100,7 +99,7 @@ def open_run(
     except OSError as error:
         raise InputFileError(f"is no folder that can be made ({error.strerror})", where=folder) from error
     if overwrite:
-        for name in (RECORD, STATE, CLOUD, SHEET):
+        for name in (RECORD, STATE, NAME, SHEET):
             (folder / name).unlink(missing_ok=True)
     return FitRun(source, start, model, settings, folder, device, record, _finished(folder, record))
 
@@ -125,7 +124,7 @@ def _finished(folder: Path, record: dict[str, Any]) -> dict[str, Any] | None:
     if asked != record:
         names = sorted(name for name in record if asked.get(name) != record[name])
         raise InputFileError(f"is of another fit: its {', '.join(names)} differ", where=path, mend=mend)
-    read_avatar(folder / CLOUD)
+    read_avatar(folder / NAME)
     return dict(found)
 
 
@@ -142,9 +141,9 @@ def run_fit(run: FitRun, progress: Callable[[FitStep], None]) -> dict[str, Any]:
     avatar = fit.tensors.to_avatar()
     if not all(np.isfinite(tensor.detach().cpu().numpy()).all() for tensor in fit.tensors.parameters().values()):
         raise FfngenError("the fit diverged", where=run.folder, mend="begin with another avatar")
-    write_avatar(run.folder / CLOUD, avatar)
+    write_avatar(run.folder / NAME, avatar)
     # What is judged is what was written.
-    scores, rows = _judge(run, read_avatar(run.folder / CLOUD))
+    scores, rows = _judge(run, read_avatar(run.folder / NAME))
     write_atomic(run.folder / SHEET, encode_png(draw_sheet(rows)))
     result = {"asked": run.record, **scores}
     write_atomic(run.folder / RECORD, (json.dumps(result, indent=1, sort_keys=True) + "\n").encode())

@@ -61,7 +61,9 @@ def open_source(path: Path, model: HeadModel, identity: str | None = None) -> Fi
         more = ", ..." if len(people) > 5 else ""
         raise InputFileError(f"has {len(people)} people", where=path, mend=f"name one with --identity: {names}{more}")
     if identity is not None and identity not in people:
-        raise InputFileError(f"nobody is {identity[:80]!r} there", where=path, mend=f"name {', '.join(sorted(people)[:5])}")
+        raise InputFileError(
+            f"nobody is {identity[:80]!r} there", where=path, mend=f"name {', '.join(sorted(people)[:5])}"
+        )
     name = identity if identity is not None else next(iter(people))
     neutral, views, digest = people[name]
     if len(views) < FEWEST_VIEWS:

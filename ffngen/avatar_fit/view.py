@@ -83,7 +83,7 @@ def make_view(
     def share(mask: Bools) -> Array32:
         return np.asarray(cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA), dtype=np.float32)
 
-    small = np.float32(cv2.resize(np.float32(image) / 255, size, interpolation=cv2.INTER_AREA))
+    small: Array32 = cv2.resize(image.astype(np.float32) / 255, size, interpolation=cv2.INTER_AREA)
     worn = np.zeros_like(inside) if left_out is None else left_out
     head = share(inside & ~worn) >= 0.5
     # A pixel beside what is worn is in part of its colour.

@@ -79,11 +79,11 @@ def fit(
     """
     require("splat", "torch", "numba")
     # PyTorch takes seconds to import, which --help should not.
-    from ffngen.avatar_fit.run import CLOUD, SHEET, mean_avatar, open_run, run_fit
+    from ffngen.avatar_fit.run import SHEET, mean_avatar, open_run, run_fit
     from ffngen.avatar_fit.settings import FitSettings
     from ffngen.avatar_fit.source import open_source
     from ffngen.head.load import load_head
-    from ffngen.splat.ply import read_avatar
+    from ffngen.splat.ply import NAME, read_avatar
 
     settings = FitSettings(steps, resolution, sh_degree, move, seed)
     model = load_head(head, family=head_family, teeth=head_teeth)
@@ -103,9 +103,9 @@ def fit(
     elif not as_json:
         click.echo(f"ffngen: {out} holds this fit, finished; --overwrite makes it anew", err=True)
     if as_json:
-        click.echo(json.dumps({"out": str(out / CLOUD), **result}, indent=1))
+        click.echo(json.dumps({"out": str(out / NAME), **result}, indent=1))
         return
-    _report(result, out / CLOUD, out / SHEET)
+    _report(result, out / NAME, out / SHEET)
 
 
 def _report(result: dict[str, Any], cloud: Path, sheet: Path) -> None:

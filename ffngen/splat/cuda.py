@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -64,4 +63,4 @@ def blend(splats: Splats, rays: RayDepth, motions: list[SplatMotion]) -> tuple[A
         image, alpha = composite(
             tensor(splats.points), tensor(splats.covariances), tensor(splats.opacities), tensor(channels), splats.camera
         )
-    return sums_of(np.float64(image.cpu().numpy()), np.float64(alpha.cpu().numpy()), len(motions))
+    return sums_of(image.double().cpu().numpy(), alpha.double().cpu().numpy(), len(motions))

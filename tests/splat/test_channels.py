@@ -20,9 +20,7 @@ def both(mode: FlowMode, size: float) -> tuple[list[np.ndarray], list[np.ndarray
     from ffngen.splat.reference import blend
 
     gaussians = cloud(300, 8)
-    shrunk = type(gaussians)(
-        gaussians.means, size**2 * gaussians.covariances, gaussians.opacities, gaussians.harmonics
-    )
+    shrunk = type(gaussians)(gaussians.means, size**2 * gaussians.covariances, gaussians.opacities, gaussians.harmonics)
     splats = project(shrunk, camera())
     rays = ray_depth(splats)
     motions = []
@@ -43,7 +41,7 @@ def test_flow_that_is_linear_in_the_pixel_is_exact(mode: FlowMode) -> None:
 
 
 def test_flow_of_triangles_is_so_to_second_order() -> None:
-    """Gaussians of a third of the size, still larger than a pixel: the mean error is less than a ninth of what it was."""
+    """Gaussians of a third of the size, still larger than a pixel: the mean error falls to less than a ninth."""
     errors = []
     for size in (1.0, 0.3):
         found, wanted = both("affine", size)

@@ -55,7 +55,7 @@ def test_the_picture_is_the_reference_s(harmonics: int) -> None:
 
 
 def test_gradients_of_blending_are_autograd_s() -> None:
-    """Against autograd through the reference's weights; enough Gaussians that pixels are finished and weights clamped."""
+    """Against autograd through the reference's weights; pixels are finished, and weights clamped."""
     splats = project(cloud(600, 3, spread=0.12), small_camera())
     splats = replace(splats, opacities=np.where(np.arange(len(splats)) % 5 == 0, 1.0, splats.opacities))
     rng = np.random.default_rng(1)
@@ -78,7 +78,9 @@ def test_gradients_of_blending_are_autograd_s() -> None:
     np.testing.assert_allclose(found.image.reshape(-1, 4), image.detach(), atol=1e-9)
     np.testing.assert_allclose(found.alpha.ravel(), alpha.detach(), atol=1e-9)
     assert found.alpha.max() > 0.9998
-    loss = (image * torch.from_numpy(by_image.reshape(-1, 4))).sum() + (alpha * torch.from_numpy(by_alpha.ravel())).sum()
+    loss = (image * torch.from_numpy(by_image.reshape(-1, 4))).sum() + (
+        alpha * torch.from_numpy(by_alpha.ravel())
+    ).sum()
     wanted = torch.autograd.grad(loss, [centres, factors, opacities, values])
     for ours, theirs in zip(gradients, wanted, strict=True):
         np.testing.assert_allclose(ours, theirs, atol=1e-7 * float(theirs.abs().max()))
