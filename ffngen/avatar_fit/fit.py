@@ -25,9 +25,9 @@ from ffngen.splat.binding import triangle_frames
 from ffngen.splat.differentiable import Device, choose_device, draw
 from ffngen.splat.tensors import avatar_tensors
 
-#: Learning rates: GaussianAvatars' for places, turns, scales and opacities, and for harmonics four times theirs, as a
+#: Learning rates: GaussianAvatars' for places, turns, scales and opacities, and for harmonics ten times theirs, as a
 #: fit here has hundreds of steps and not hundreds of thousands. Higher harmonics learn at a twentieth of it.
-_RATES = {"means": 5e-3, "rotations": 1e-3, "log_scales": 1.7e-2, "logits": 5e-2, "harmonics": 1e-2}
+_RATES = {"means": 5e-3, "rotations": 1e-3, "log_scales": 1.7e-2, "logits": 5e-2, "harmonics": 2.5e-2}
 _HIGHER = 1 / 20
 #: All rates fall to this share, evenly in their logarithm.
 _LAST = 0.1

@@ -21,7 +21,7 @@ from ffngen.avatar_fit.sheet import SheetRow, draw_sheet
 from ffngen.avatar_fit.source import FitSource
 from ffngen.avatar_fit.state import NAME as STATE
 from ffngen.dataset.read import spread_evenly
-from ffngen.errors import FfngenError, InputFileError
+from ffngen.errors import FfngenError, HeadModelError, InputFileError
 from ffngen.head.model import HeadModel
 from ffngen.images import encode_png
 from ffngen.splat.avatar import Avatar
@@ -62,8 +62,11 @@ def mean_avatar(source: FitSource, model: HeadModel, count: int, seed: int) -> A
 
     :raises HeadModelError: the head has no texture coordinates, or no places that a skin is painted by.
     """
-    texture = linear_to_srgb(paint_mean_skin(model, mean_look(_MELANIN, _HAEMOGLOBIN), _TEXTURE))
-    return surface_avatar(model, source.neutral, texture, count=count, seed=seed)
+    try:
+        texture = linear_to_srgb(paint_mean_skin(model, mean_look(_MELANIN, _HAEMOGLOBIN), _TEXTURE))
+        return surface_avatar(model, source.neutral, texture, count=count, seed=seed)
+    except HeadModelError as error:
+        raise HeadModelError(error.what, where=error.where, mend="give an avatar to begin with: --avatar") from error
 
 
 def open_run(

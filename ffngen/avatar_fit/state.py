@@ -77,9 +77,9 @@ def restore(state: FitState, parameters: dict[str, Tensor], optimizer: torch.opt
     """Put a state into parameters and their optimiser."""
     for name, tensor in parameters.items():
         with torch.no_grad():
-            tensor.copy_(torch.from_numpy(state.values[name]))
+            tensor.copy_(torch.tensor(state.values[name]))
         if (name, _MOMENTS[0]) in state.moments:
             optimizer.state[tensor] = {
                 "step": torch.tensor(float(state.step)),
-                **{moment: torch.from_numpy(state.moments[name, moment]).to(tensor) for moment in _MOMENTS},
+                **{moment: torch.tensor(state.moments[name, moment]).to(tensor) for moment in _MOMENTS},
             }
