@@ -72,7 +72,7 @@ def test_stripes_are_found(folder: tuple[Path, HeadModel], tmp_path: Path) -> No
     seen: list[int] = []
     result = run_fit(run, lambda step: seen.append(step.done))
     assert seen == list(range(1, 101))
-    assert result["after"]["psnr_head"] > result["before"]["psnr_head"] + 8
+    assert result["after"]["psnr_head"] > result["before"]["psnr_head"] + 5
     assert result["after"]["ssim_head"] > result["before"]["ssim_head"] + 0.2
     avatar = read_avatar(tmp_path / "out")
     np.testing.assert_array_equal(avatar.triangles, run.start.triangles)
