@@ -7,8 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ffngen.avatar_fit.rendered import Views
-from ffngen.avatar_fit.view import FitView, ViewSource, make_view
+from ffngen.avatar_fit.view import FitView, Person, ViewSource, make_view
 from ffngen.dataset.raycast import cast_frame
 from ffngen.errors import InputFileError
 from ffngen.head.model import HeadModel
@@ -22,7 +21,7 @@ from ffngen.params.source import check_fits
 _PERSON = 128
 
 
-def captured_views(path: Path, model: HeadModel) -> dict[str, Views]:
+def captured_views(path: Path, model: HeadModel) -> dict[str, Person]:
     """The people of a folder; sequences that were tracked with one shape are one person's, named as the first is.
 
     :raises InputFileError: there is nothing of that kind, or it is damaged.
@@ -34,7 +33,7 @@ def captured_views(path: Path, model: HeadModel) -> dict[str, Views]:
         raise InputFileError(
             what, where=path, mend="give one with dataset.json, or with transforms.json and flame_param"
         )
-    people: dict[str, Views] = {}
+    people: dict[str, Person] = {}
     texts: dict[str, list[str]] = {}
     names: dict[bytes, str] = {}
     for one in found:
@@ -43,14 +42,13 @@ def captured_views(path: Path, model: HeadModel) -> dict[str, Views]:
         if identity not in people:
             check_fits(one.parameters, model)
             neutral = model.with_shape(shape, one.parameters.static_offset).neutral.astype(np.float32)
-            people[identity], texts[identity] = (neutral, [], ""), []
+            people[identity], texts[identity] = Person(neutral, one.parameters), []
         name = one.image.name
-        people[identity][1].append(ViewSource(name, _Captured(one, model)))
+        people[identity].views.append(ViewSource(name, _Captured(one, model)))
         texts[identity].append(f"{one.image.relative_to(path)} {one.image.stat().st_size} {one.camera.to_json()}")
-    return {
-        identity: (neutral, views, hashlib.sha256("\n".join(texts[identity]).encode()).hexdigest())
-        for identity, (neutral, views, _) in people.items()
-    }
+    for identity, lines in texts.items():
+        people[identity].digest = hashlib.sha256("\n".join(lines).encode()).hexdigest()
+    return people
 
 
 class _Captured:

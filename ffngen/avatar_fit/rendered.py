@@ -7,9 +7,8 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ffngen.avatar_fit.view import FitView, ViewSource, make_view
+from ffngen.avatar_fit.view import FitView, Person, ViewSource, make_view
 from ffngen.dataset.arrays import SequenceVertices, read_vertices
 from ffngen.dataset.layout import Output, Record
 from ffngen.dataset.metadata import SequenceMetadata
@@ -19,11 +18,8 @@ from ffngen.errors import DatasetError, HeadModelError, InputFileError
 from ffngen.head.model import HeadModel
 from ffngen.images import read_image
 
-#: A person's neutral face, pictures, and what they are as text.
-Views = tuple[NDArray[np.float32], list[ViewSource], str]
 
-
-def rendered_views(root: Path, model: HeadModel) -> dict[str, Views]:
+def rendered_views(root: Path, model: HeadModel) -> dict[str, Person]:
     """The people of a dataset.
 
     :raises DatasetError: the folder is no dataset, or has no sequence.
@@ -36,7 +32,7 @@ def rendered_views(root: Path, model: HeadModel) -> dict[str, Views]:
     digest = data.digest()
     # Opened anew for each sequence, it would be unpacked for each picture.
     read = lru_cache(maxsize=4)(read_vertices)
-    people: dict[str, Views] = {}
+    people: dict[str, Person] = {}
     for key in data.sequences:
         metadata = data.metadata(key)
         if metadata.model.digest != model.digest:
@@ -44,12 +40,12 @@ def rendered_views(root: Path, model: HeadModel) -> dict[str, Views]:
             raise HeadModelError(what, where=root, mend="name it with --head")
         if metadata.identity not in people:
             neutral = model.with_shape(np.array(metadata.parameters.betas)).neutral.astype(np.float32)
-            people[metadata.identity] = (neutral, [], digest)
+            people[metadata.identity] = Person(neutral, digest=digest)
         for output in (Output.FACIAL_IMAGE, Output.HEAD_IMAGE):
             for frame in metadata.layout.frames(output):
                 load = _Rendered(root, metadata, output, frame, model, read)
                 name = f"{key.sequence} {'facial' if output is Output.FACIAL_IMAGE else 'head-only'} {frame}"
-                people[metadata.identity][1].append(ViewSource(name, load))
+                people[metadata.identity].views.append(ViewSource(name, load))
     return people
 
 

@@ -20,10 +20,12 @@ from ffngen.avatar_fit.settings import FitSettings
 from ffngen.avatar_fit.sheet import SheetRow, draw_sheet
 from ffngen.avatar_fit.source import FitSource
 from ffngen.avatar_fit.state import NAME as STATE
+from ffngen.dataset.avatar_source import PERSON
 from ffngen.dataset.read import spread_evenly
 from ffngen.errors import FfngenError, HeadModelError, InputFileError
 from ffngen.head.model import HeadModel
 from ffngen.images import encode_png
+from ffngen.params.gaussian_avatars import encode_tracking
 from ffngen.splat.avatar import Avatar
 from ffngen.splat.differentiable import Device, choose_device
 from ffngen.splat.ply import NAME, read_avatar, write_avatar
@@ -102,7 +104,7 @@ def open_run(
     except OSError as error:
         raise InputFileError(f"is no folder that can be made ({error.strerror})", where=folder) from error
     if overwrite:
-        for name in (RECORD, STATE, NAME, SHEET):
+        for name in (RECORD, STATE, NAME, PERSON, SHEET):
             (folder / name).unlink(missing_ok=True)
     return FitRun(source, start, model, settings, folder, device, record, _finished(folder, record))
 
@@ -134,6 +136,8 @@ def _finished(folder: Path, record: dict[str, Any]) -> dict[str, Any] | None:
 def run_fit(run: FitRun, progress: Callable[[FitStep], None]) -> dict[str, Any]:
     """Fit, judge, and write ``point_cloud.ply``, ``comparison.png`` and, last, ``fit.json``.
 
+    Beside them, ``flame_param.npz`` says who a tracked person is, as GaussianAvatars has it.
+
     :param progress: is told of each step.
     :returns: the content of ``fit.json``.
     """
@@ -144,6 +148,8 @@ def run_fit(run: FitRun, progress: Callable[[FitStep], None]) -> dict[str, Any]:
     avatar = fit.tensors.to_avatar()
     if not all(np.isfinite(tensor.detach().cpu().numpy()).all() for tensor in fit.tensors.parameters().values()):
         raise FfngenError("the fit diverged", where=run.folder, mend="begin with another avatar")
+    if run.source.parameters is not None:
+        write_atomic(run.folder / PERSON, encode_tracking(run.source.parameters))
     write_avatar(run.folder / NAME, avatar)
     # What is judged is what was written.
     scores, rows = _judge(run, read_avatar(run.folder / NAME))

@@ -14,6 +14,7 @@ from ffngen.avatar_fit.view import ViewSource
 from ffngen.dataset.layout import DATASET_FILE
 from ffngen.errors import InputFileError
 from ffngen.head.model import HeadModel
+from ffngen.params.parameter_set import ParameterSet
 
 #: Every so many views one is kept for judging.
 _HELD_OUT = 8
@@ -28,12 +29,14 @@ class FitSource:
     :param neutral: (V, 3), metres: the face without expression.
     :param views: in their order.
     :param digest: of what they are, as text: another one is another fit.
+    :param parameters: the first picture's, where a tracker made them.
     """
 
     identity: str
     neutral: NDArray[np.float32]
     views: tuple[ViewSource, ...]
     digest: str
+    parameters: ParameterSet | None = None
 
     @property
     def held_out(self) -> tuple[ViewSource, ...]:
@@ -65,7 +68,7 @@ def open_source(path: Path, model: HeadModel, identity: str | None = None) -> Fi
             f"nobody is {identity[:80]!r} there", where=path, mend=f"name {', '.join(sorted(people)[:5])}"
         )
     name = identity if identity is not None else next(iter(people))
-    neutral, views, digest = people[name]
-    if len(views) < FEWEST_VIEWS:
-        raise InputFileError(f"has {len(views)} picture of {name}, and a fit takes at least 2", where=path)
-    return FitSource(name, neutral, tuple(views), digest)
+    person = people[name]
+    if len(person.views) < FEWEST_VIEWS:
+        raise InputFileError(f"has {len(person.views)} picture of {name}, and a fit takes at least 2", where=path)
+    return FitSource(name, person.neutral, tuple(person.views), person.digest, person.parameters)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import cv2
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ffngen.geometry.camera import Camera
+from ffngen.params.parameter_set import ParameterSet
 
 Array32 = NDArray[np.float32]
 Bools = NDArray[np.bool_]
@@ -57,6 +58,21 @@ class ViewSource:
 
     name: str
     load: Callable[[int], FitView]
+
+
+@dataclass(eq=False)
+class Person:
+    """A person's pictures.
+
+    :param neutral: (V, 3) float32, metres: the face without expression.
+    :param parameters: the first picture's, where a tracker made them.
+    :param digest: of the pictures, as text.
+    """
+
+    neutral: Array32
+    parameters: ParameterSet | None = None
+    views: list[ViewSource] = field(default_factory=list)
+    digest: str = ""
 
 
 def make_view(

@@ -16,6 +16,7 @@ two cameras' views would differ by what is no motion of the head's.
 
 from __future__ import annotations
 
+import io
 import os
 import re
 from collections.abc import Mapping
@@ -121,6 +122,23 @@ def read_captured_views(path: Path) -> list[CapturedView]:
                 raise InputFileError(what, where=file.parent.parent, mend="copy the folder images, too")
             found.append(CapturedView(one, view.camera, view.image, view.mask))
     return found
+
+
+def encode_tracking(parameters: ParameterSet) -> bytes:
+    """One timestep as VHAP's ``.npz``, which :func:`read_gaussian_avatars` reads back.
+
+    :param parameters: of the family that it reads, with all of its coefficients.
+    """
+    rows = {"translation": parameters.translation, "expr": parameters.expression, "shape": parameters.betas}
+    starts = {"rotation": (0, 3), "neck_pose": (3, 6), "jaw_pose": (6, 9), "eyes_pose": (9, 15)}
+    rows |= {name: parameters.pose[first:last] for name, (first, last) in starts.items()}
+    for name in _OFFSETS:
+        offset = getattr(parameters, name)
+        if offset is not None:
+            rows[name] = offset
+    buffer = io.BytesIO()
+    np.savez(buffer, **{name: np.float32(row if name == "shape" else row[None]) for name, row in rows.items()})
+    return buffer.getvalue()
 
 
 def has_ambiguous_cameras(path: Path) -> Path | None:

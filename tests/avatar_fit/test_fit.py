@@ -16,6 +16,7 @@ from ffngen.errors import InputFileError
 from ffngen.head.model import HeadModel
 from ffngen.images import read_image
 from ffngen.metrics.ssim import ssim_map
+from ffngen.params.gaussian_avatars import read_gaussian_avatars
 from ffngen.splat.ply import read_avatar, write_avatar
 
 pytest.importorskip("numba", reason="numba is not installed")
@@ -77,10 +78,16 @@ def test_stripes_are_found(folder: tuple[Path, HeadModel], tmp_path: Path) -> No
     avatar = read_avatar(tmp_path / "out")
     np.testing.assert_array_equal(avatar.triangles, run.start.triangles)
     np.testing.assert_allclose(avatar.means, run.start.means, atol=1e-6)
+    (person,) = read_gaussian_avatars(tmp_path / "out" / "flame_param.npz")
+    wanted = run.source.parameters
+    assert wanted is not None
+    for name in ("betas", "expression", "pose", "translation", "static_offset"):
+        np.testing.assert_array_equal(getattr(person, name), getattr(wanted, name))
     assert read_image(tmp_path / "out" / "comparison.png").shape[1] > 1000
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
         "comparison.png",
         "fit.json",
+        "flame_param.npz",
         "point_cloud.ply",
     ]
 
@@ -145,7 +152,7 @@ def test_the_command(folder: tuple[Path, HeadModel], tmp_path: Path) -> None:
 
 
 def test_pictures_that_are_missing(folder: tuple[Path, HeadModel], tmp_path: Path) -> None:
-    base, model = folder
+    _, model = folder
     write_captured(tmp_path / "person", model, timesteps=1, cameras=2)
     (tmp_path / "person" / "images" / "00000_01.png").unlink()
     with pytest.raises(InputFileError, match="is missing; copy the folder images"):

@@ -1,4 +1,4 @@
-"""A captured folder as VHAP exports it, of a person who is an egg: pictures by several cameras, drawn from an avatar."""
+"""A captured folder as VHAP exports it, of a person who is an egg, by several cameras, drawn from an avatar."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ffngen.splat.binding import pose
 from ffngen.splat.flow import ray_depth
 from ffngen.splat.projection import project
 from ffngen.splat.rasterise import rasterise
-from ffngen.splat.surface import constant_harmonics, flat_gaussians, spread
+from ffngen.splat.surface import flat_gaussians, spread
 
 WIDTH, HEIGHT, FOCAL = 64, 80, 320.0
 VERTICES = 5023

@@ -64,7 +64,7 @@ def write_folder(folder: Path, faces: int) -> tuple[np.ndarray, dict[str, np.nda
 
 
 def posed_by_hand(file: Path, tracking: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Vertices and faces, from the model's file alone: blendshapes, joints, and linear blend skinning (Li et al., 2017)."""
+    """Vertices and faces, from the model's file alone: blendshapes, joints, linear blend skinning."""
     with np.load(file, allow_pickle=False) as model:
         arrays = {name: model[name] for name in ("v_template", "f", "shapedirs", "posedirs", "J_regressor", "weights")}
         parents = model["kintree_table"][0].astype(np.int64)
