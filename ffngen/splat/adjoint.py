@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ffngen.splat.avatar import Array64
-from ffngen.splat.fast import TILE, centre_and_shape, reached_boxes, square_distance, tile_counts, tile_lists
-from ffngen.splat.projection import FINISHED, LEAST, MOST, Splats
+from ffngen.splat.fast import TILE, centre_and_shape, look_of, reached_boxes, square_distance, tile_counts, tile_lists
+from ffngen.splat.projection import FINISHED, MOST, Splats
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,14 +57,9 @@ def blend_channels(splats: Splats, channels: Array64) -> Blended:
     starts, lists = tile_lists(boxes, *tile_counts(splats))
     image, light = np.zeros((height, width, channels.shape[1])), np.ones((height, width))
     stops = np.zeros((height, width), dtype=np.int64)
-    parts = centre_and_shape(splats), _look(splats), np.ascontiguousarray(channels, dtype=np.float64)
+    parts = centre_and_shape(splats), look_of(splats), np.ascontiguousarray(channels, dtype=np.float64)
     _forth_tiles(starts, lists, boxes, *parts, image, light, stops)
     return Blended(image, 1 - light, parts, (starts, lists, boxes), stops)
-
-
-def _look(splats: Splats) -> Array64:
-    """(P, 2): opacities, and the squared distances at which weights become less than ``LEAST``."""
-    return np.column_stack([splats.opacities, -2 * np.log(LEAST / np.maximum(splats.opacities, LEAST))])
 
 
 @numba.njit(parallel=True, cache=True, error_model="numpy")

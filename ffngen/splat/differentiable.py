@@ -12,7 +12,7 @@ from ffngen.errors import FfngenError
 from ffngen.extras import require
 from ffngen.geometry.camera import Camera
 from ffngen.splat.binding import TriangleFrames
-from ffngen.splat.projection import LEAST, NEAR, Splats
+from ffngen.splat.projection import LEAST, NEAR, Splats, widest_slopes
 from ffngen.splat.tensors import AvatarTensors, PlacedTensors, place, project_tensors
 
 Device = Literal["auto", "cpu", "cuda"]
@@ -59,8 +59,12 @@ def draw(avatar: AvatarTensors, frames: TriangleFrames, camera: Camera) -> tuple
 
 def _draw_on_cpu(placed: PlacedTensors, camera: Camera) -> tuple[Tensor, Tensor]:
     with torch.no_grad():
-        depths, opacities = placed.points[:, 2], placed.opacities
-        (index,) = torch.nonzero((depths > NEAR) & (opacities >= LEAST), as_tuple=True)
+        depths = placed.points[:, 2]
+        seen = (depths > NEAR) & (placed.opacities >= LEAST)
+        slopes = placed.points[:, :2] / depths[:, None]
+        for end, within in zip(widest_slopes(camera), (torch.ge, torch.le), strict=True):
+            seen &= within(slopes, torch.as_tensor(end, dtype=slopes.dtype)).all(dim=1)
+        (index,) = torch.nonzero(seen, as_tuple=True)
         index = index[torch.argsort(depths[index], stable=True)]
     points, covariances, opacities, colours = (
         tensor[index] for tensor in (placed.points, placed.covariances, placed.opacities, placed.colours)
