@@ -1,9 +1,10 @@
 """Depth and flow as channels: for rasterisers that blend a vector per Gaussian and know nothing of pixels.
 
-What a Gaussian says of a pixel is taken to first order around its centre m, ``f(m) + g . (x - m)``. The sum over
-Gaussians of weight times that is linear in the pixel x: ``f(m) - g . m`` and ``g`` are blended as three channels, and
-put together at each pixel afterwards. That is exact for the flow modes ``mean`` and ``gaussianflow``; of depth and of
-the mode ``affine``, which are quotients, it leaves out what is of second order within one Gaussian.
+What a Gaussian says of a pixel is taken as linear around its centre m, ``f(m) + g . (x - m)``. The sum over Gaussians
+of weight times that is linear in the pixel x: ``f(m) - g . m`` and ``g`` are blended as three channels, and put
+together at each pixel afterwards. The slopes g are those between one standard deviation to either side of the centre, in
+the picture. That is exact for the flow modes ``mean`` and ``gaussianflow``; of depth and of the mode ``affine``, which
+are quotients and end where a Gaussian ends, it leaves out how they bend within one Gaussian.
 """
 
 from __future__ import annotations
@@ -18,15 +19,18 @@ from ffngen.splat.projection import Splats
 
 def channels_of(splats: Splats, rays: RayDepth, motions: list[SplatMotion]) -> Array64:
     """(P, 6 + 9 M) float64: colours, then three channels of depth, then of each motion's u, v and depth after it."""
-    depth, slope = _depths(rays, splats.pixels)
-    linear = [(depth, slope)]
-    for motion in motions:
-        moved = _planar(motion, depth, slope) if len(motion.planar) else _spatial(motion, splats.pixels, depth, slope)
-        linear += moved
+    spread = np.sqrt(splats.planar[:, [0, 1], [0, 1]])
+    values = _values(splats, rays, motions, splats.pixels)
+    slopes = []
+    for axis in range(2):
+        step = spread * np.eye(2)[axis]
+        ends = [_values(splats, rays, motions, splats.pixels + sign * step) for sign in (1, -1)]
+        slopes.append((ends[0] - ends[1]) / (2 * spread[:, axis, None]))
     # Pixels count from the middle: so the sums stay small, and single precision is enough.
     place = splats.pixels - _middle(splats.camera)
-    columns = [np.column_stack([f - np.einsum("pi,pi->p", g, place), g]) for f, g in linear]
-    return np.concatenate([splats.colours, *columns], axis=1)
+    constant = values - slopes[0] * place[:, :1] - slopes[1] * place[:, 1:]
+    linear = np.stack([constant, *slopes], axis=-1)
+    return np.concatenate([splats.colours, linear.reshape(len(splats), 3 + 9 * len(motions))], axis=1)
 
 
 def sums_of(image: Array64, alpha: Array64, motions: int) -> tuple[Array64, Array64, Array64, Array64]:
@@ -40,41 +44,24 @@ def sums_of(image: Array64, alpha: Array64, motions: int) -> tuple[Array64, Arra
     return image[..., :3], alpha, values[..., 0], flows
 
 
-#: A function of the pixel around each centre: values (P,) and slopes (P, 2).
-_Linear = tuple[Array64, Array64]
-
-
 def _middle(camera: Camera) -> Array64:
     return (np.array([camera.width, camera.height]) - 1) / 2
 
 
-def _depths(rays: RayDepth, pixels: Array64) -> _Linear:
+def _values(splats: Splats, rays: RayDepth, motions: list[SplatMotion], pixels: Array64) -> Array64:
+    """(P, 1 + 3 M): what each Gaussian says of one pixel, (P, 2): depth, and of each motion u, v and depth after it."""
     u, v = pixels.T
-    n, Q = rays.n, rays.Q
-    above = n[:, 0] * u + n[:, 1] * v + n[:, 2]
-    below = (Q[:, 0] * u + Q[:, 1] * v + Q[:, 2]) * u + (Q[:, 3] * v + Q[:, 4]) * v + Q[:, 5]
-    s = above / below
-    slopes = [2 * Q[:, 0] * u + Q[:, 1] * v + Q[:, 2], Q[:, 1] * u + 2 * Q[:, 3] * v + Q[:, 4]]
-    slope = np.stack([(n[:, i] - s * slopes[i]) / below for i in range(2)], axis=-1)
-    within = (s > rays.low) & (s < rays.high)
-    return np.clip(s, rays.low, rays.high), np.where(within[:, None], slope, 0)
-
-
-def _planar(motion: SplatMotion, depth: Array64, slope: Array64) -> list[_Linear]:
-    D = motion.planar
-    return [(D[:, 4], D[:, 0:2]), (D[:, 5], D[:, 2:4]), (depth + D[:, 6], slope)]
-
-
-def _spatial(motion: SplatMotion, pixels: Array64, depth: Array64, slope: Array64) -> list[_Linear]:
-    G, g = motion.spatial[:, :9].reshape(-1, 3, 3), motion.spatial[:, 9:]
-    turned = np.einsum("pij,pj->pi", G, np.column_stack([pixels, np.ones(len(pixels))]))
-    place = depth[:, None] * turned + g
-    # d (s G p) = ds G p + s G dp
-    steps = turned[:, :, None] * slope[:, None] + depth[:, None, None] * G[:, :, :2]
-    w, dw = place[:, 2], steps[:, 2]
-    moved = []
-    for i in range(2):
-        seen = place[:, i] / w
-        unit = np.eye(2)[i]
-        moved.append((seen - pixels[:, i], (steps[:, i] - seen[:, None] * dw) / w[:, None] - unit))
-    return [*moved, (w, dw)]
+    p = np.stack([u, v, np.ones_like(u)], axis=-1)
+    squares = np.stack([u * u, u * v, u, v * v, v, np.ones_like(u)], axis=-1)
+    s = np.clip((rays.n * p).sum(axis=1) / (rays.Q * squares).sum(axis=1), rays.low, rays.high)
+    values = [s[:, None]]
+    for motion in motions:
+        if len(motion.planar):
+            D, offset = motion.planar[:, :4].reshape(-1, 2, 2), pixels - splats.pixels
+            flow = np.einsum("pij,pj->pi", D, offset) + motion.planar[:, 4:6]
+            values += [flow, (s + motion.planar[:, 6])[:, None]]
+        else:
+            G = motion.spatial[:, :9].reshape(-1, 3, 3)
+            place = s[:, None] * np.einsum("pij,pj->pi", G, p) + motion.spatial[:, 9:]
+            values += [place[:, :2] / place[:, 2:] - pixels, place[:, 2:]]
+    return np.concatenate(values, axis=1)

@@ -46,7 +46,7 @@ def composite(
 
 
 def blend(splats: Splats, rays: RayDepth, motions: list[SplatMotion]) -> tuple[Array64, Array64, Array64, Array64]:
-    """As :func:`ffngen.splat.reference.blend`, in float32, with flow and depth to first order (:mod:`.channels`).
+    """As :func:`ffngen.splat.reference.blend`, in float32, with depth and flow linear within each Gaussian (:mod:`.channels`).
 
     :raises FfngenError: there is no CUDA device.
     :raises MissingPackageError: gsplat is not installed.

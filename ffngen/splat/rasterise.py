@@ -58,7 +58,7 @@ def rasterise(
     :param motions: all of one mode.
     :param normalised: divide flow by alpha; the plain sum, as in SRFlow's equation, is shorter where alpha is not 1.
     :param backend: ``fast``: tiles, with numba, on all cores. ``reference``: each pixel and each Gaussian, with torch
-        in float64; only for small images. ``gsplat``: on a GPU, depth and flow to first order within each Gaussian
+        in float64; only for small images. ``gsplat``: on a GPU, depth and flow linear within each Gaussian
         (:mod:`ffngen.splat.channels`).
     :raises MissingPackageError: numba, torch or gsplat is not installed.
     :raises FfngenError: gsplat, and there is no GPU.

@@ -1,8 +1,8 @@
 """Why splats are rasterised by numba and not by NVIDIA Warp's CPU backend: ``python tests/bench/splat_warp.py``.
 
 The same pixels from the same lists of Gaussians, colour and alpha at 512x512, once by ffngen's tiles and once by a Warp
-kernel with a thread for each pixel, which looks at all Gaussians of its tile. Warp comes with ``anny`` (the extra ``render``). Times are the best of five, without
-compiling, and with the lists already made.
+kernel with a thread for each pixel, which looks at all Gaussians of its tile. Warp comes with ``anny`` (the extra
+``render``). Times are the best of five, without compiling, and with the lists already made.
 """
 
 from __future__ import annotations
