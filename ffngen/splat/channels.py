@@ -2,9 +2,9 @@
 
 What a Gaussian says of a pixel is taken as linear around its centre m, ``f(m) + g . (x - m)``. The sum over Gaussians
 of weight times that is linear in the pixel x: ``f(m) - g . m`` and ``g`` are blended as three channels, and put
-together at each pixel afterwards. The slopes g are those between one standard deviation to either side of the centre, in
-the picture. That is exact for the flow modes ``mean`` and ``gaussianflow``; of depth and of the mode ``affine``, which
-are quotients and end where a Gaussian ends, it leaves out how they bend within one Gaussian.
+together at each pixel afterwards. The slopes g are those between one standard deviation to either side of the centre,
+in the picture. That is exact for the flow modes ``mean`` and ``gaussianflow``; of depth and of the mode ``affine``,
+which are quotients and end where a Gaussian ends, it leaves out how they bend within one Gaussian.
 """
 
 from __future__ import annotations

@@ -46,7 +46,9 @@ def composite(
 
 
 def blend(splats: Splats, rays: RayDepth, motions: list[SplatMotion]) -> tuple[Array64, Array64, Array64, Array64]:
-    """As :func:`ffngen.splat.reference.blend`, in float32, with depth and flow linear within each Gaussian (:mod:`.channels`).
+    """As :func:`ffngen.splat.reference.blend`, in float32.
+
+    Depth and flow are linear within each Gaussian (:mod:`.channels`).
 
     :raises FfngenError: there is no CUDA device.
     :raises MissingPackageError: gsplat is not installed.
