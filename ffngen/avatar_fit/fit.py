@@ -32,8 +32,12 @@ _HIGHER = 1 / 20
 #: All rates fall to this share, evenly in their logarithm.
 _LAST = 0.1
 _EPSILON = 1e-15
-#: A Gaussian that becomes so many times larger than it was would hide what is under it when the face moves on.
-_LARGER = 3.0
+#: A Gaussian that becomes so many times larger or smaller than it was would hide what is under it, or show it, when the
+#: face moves on.
+_RESIZED = 2.0
+#: What it costs to become clearer than at first: where the outline is, Gaussians that stand out would else become so,
+#: and leave a hole for other views.
+_CLEARER = 0.2
 #: Seconds between two checkpoints.
 _CHECKPOINT_SECONDS = 20.0
 #: Views that are kept in memory.
@@ -85,7 +89,7 @@ class Fit:
         self._source, self._faces, self._settings = source, faces, settings
         self._path, self._digest = folder / NAME, digest
         self.tensors = avatar_tensors(with_degree(start, settings.sh_degree), device=choose_device(device))
-        self._start_scales = self.tensors.log_scales.clone()
+        self._start = self.tensors.log_scales.clone(), torch.sigmoid(self.tensors.logits)
         self._free = self._free_parameters()
         groups = [{"params": [tensor], "lr": _RATES[name], "name": name} for name, tensor in self._free.items()]
         self._optimizer = torch.optim.Adam(groups, eps=_EPSILON)
@@ -155,9 +159,11 @@ class Fit:
         return float(loss.detach()), float(-10 * np.log10(max(error, 1e-10)))
 
     def _bounds(self) -> Tensor:
-        """What Gaussians pay that grow, or leave their triangle (GaussianAvatars, equations 5 and 6)."""
-        grown = torch.relu(self.tensors.log_scales - self._start_scales - float(np.log(_LARGER)))
-        cost = grown.mean()
+        """What Gaussians pay that change much; that they stay on their triangle is GaussianAvatars' (equation 5)."""
+        scales, opacities = self._start
+        resized = torch.relu((self.tensors.log_scales - scales).abs() - float(np.log(_RESIZED)))
+        clearer = torch.relu(opacities - torch.sigmoid(self.tensors.logits))
+        cost = resized.mean() + _CLEARER * clearer.mean()
         if self._settings.move:
             cost = cost + 0.01 * torch.relu(torch.linalg.norm(self.tensors.means, dim=1) - 1).mean()
         return cost

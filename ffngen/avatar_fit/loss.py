@@ -19,6 +19,8 @@ def photometric_loss(image: Tensor, truth: Tensor, counted: Tensor) -> Tensor:
     :param image, truth: (H, W, 3), 0 to 1.
     :param counted: (H, W), 1 where pixels count, else 0.
     """
+    # What does not count must not reach its neighbours through SSIM's window either.
+    image = torch.where(counted[..., None] > 0, image, truth)
     total = counted.sum().clamp(min=1)
     absolute = ((image - truth).abs().mean(dim=-1) * counted).sum() / total
     similarity = (ssim(image, truth).mean(dim=-1) * counted).sum() / total

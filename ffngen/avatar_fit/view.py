@@ -102,8 +102,9 @@ def make_view(
     small: Array32 = cv2.resize(image.astype(np.float32) / 255, size, interpolation=cv2.INTER_AREA)
     worn = np.zeros_like(inside) if left_out is None else left_out
     head = share(inside & ~worn) >= 0.5
-    # A pixel beside what is worn is in part of its colour.
-    counted = ~ndimage.binary_dilation(share(worn) > 0) if worn.any() else np.ones_like(head)
+    # Pixels beside what is worn are in part of its colour, or in its shadow.
+    near = ndimage.binary_dilation(share(worn) > 0, iterations=2)
+    counted = ~near if worn.any() else np.ones_like(head)
     beside = ~ndimage.binary_dilation(share(inside | worn) > 0)
     background = small.copy()
     if beside.any():

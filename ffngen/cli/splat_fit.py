@@ -67,8 +67,9 @@ def fit(
     """Fit an avatar's colours, opacities and scales to pictures of the person, and write OUT/point_cloud.ply.
 
     The pictures are those of one person of an ffngen DATASET, or of a FOLDER of VHAP or GaussianAvatars
-    (transforms.json, flame_param/, images/, fg_masks/). Every eighth picture is kept for judging. Colours are
-    those of the light in the pictures: of several lights they are the mean. A fit that was stopped goes on when you repeat the command.
+    (transforms.json, flame_param/, images/, fg_masks/). Every eighth picture is kept for judging. Colours are those
+    of the light in the pictures: of several lights they are the mean. A fit that was stopped goes on when you repeat
+    the command.
 
     \b
     ffngen render --rig nersemble --n-frames 5 --props none --out views

@@ -70,7 +70,7 @@ def _seconds(source: FitSource, start: Avatar, model: HeadModel, folder: Path) -
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
-@click.option("--steps", default=600, show_default=True)
+@click.option("--steps", default=400, show_default=True)
 @click.option("--count", default=20_000, show_default=True)
 @click.option("--sh-degree", default=0, show_default=True)
 @click.option("--move", is_flag=True)
