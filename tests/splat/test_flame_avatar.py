@@ -7,9 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from scipy.spatial.transform import Rotation
 from tracker_files import vhap_item, write_json
 
+from ffngen.cli import main
+from ffngen.dataset.layout import complete_sequences
+from ffngen.dataset.metadata import read_sequence
+from ffngen.dataset.verify import verify_dataset
 from ffngen.head.load import load_head
 from ffngen.motion.sequence import make_sequence
 from ffngen.motion.vertices import sequence_vertices
@@ -124,6 +129,48 @@ def picture_by_hand(rows: np.ndarray, vertices: np.ndarray, faces: np.ndarray, c
         picture += (light * weight)[..., None] * [*colour, 1]
         light *= 1 - weight
     return picture
+
+
+def write_covered_avatar(place: Path, faces: int, shape: np.ndarray) -> None:
+    """An opaque, flat Gaussian on every face, and whose head it is."""
+    rng = np.random.default_rng(8)
+    rows = np.zeros((faces, len(FIELDS)))
+    rows[:, 6:9] = rng.normal(scale=0.6, size=(faces, 3))
+    rows[:, 9] = 5.0
+    # Along the first side, the normal, and across: in units of the triangle's size.
+    rows[:, 10:13] = np.log([0.6, 0.02, 0.6])
+    rows[:, 13] = 1.0
+    rows[:, 17] = np.arange(faces)
+    place.mkdir(parents=True)
+    header = "ply\nformat binary_little_endian 1.0\n" + f"element vertex {faces}\n"
+    header += "".join(f"property float {name}\n" for name in FIELDS) + "end_header\n"
+    (place / "point_cloud.ply").write_bytes(header.encode() + rows.astype("<f4").tobytes())
+    sizes = {"rotation": 3, "neck_pose": 3, "jaw_pose": 3, "eyes_pose": 6, "translation": 3, "expr": 100}
+    tracking = {name: np.zeros((2, size), "f4") for name, size in sizes.items()}
+    np.savez(place / "flame_param.npz", **tracking, shape=shape, static_offset=np.zeros((1, 5023, 3), "f4"))
+
+
+@pytest.mark.shared
+@pytest.mark.skipif(not SHARED.is_dir(), reason=f"{SHARED} is absent")
+def test_an_avatar_is_driven_by_another_person_and_verifies(tmp_path: Path) -> None:
+    model = load_head(SHARED, family="flame2023")
+    shape = np.random.default_rng(9).normal(size=300).astype("f4")
+    write_covered_avatar(tmp_path / "avatar" / "point_cloud" / "iteration_7", len(model.faces), shape)
+    write_folder(tmp_path / "driver", len(model.faces))
+    arguments = ["splat", "render", tmp_path / "avatar", "--head", SHARED, "--head-family", "flame2023"]
+    arguments += ["--params", tmp_path / "driver", "--params-format", "gaussian-avatars", "--n-frames", "2"]
+    arguments += ["--resolution", "128x128", "--out", tmp_path / "out"]
+    done = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    assert done.exit_code == 0, done.output
+    report = verify_dataset(tmp_path / "out")
+    assert not report.failures
+    (truth,) = report.truths
+    # The mesh's own flow, as all Gaussians lie on it.
+    assert max(figure.value for figure in truth.figures) < 0.1
+    assert truth.facial_flow.pixels > 1000
+    metadata = read_sequence(tmp_path / "out", complete_sequences(tmp_path / "out")[0])
+    assert metadata.is_captured
+    np.testing.assert_array_equal(np.float32(metadata.parameters.betas), shape)
 
 
 @pytest.mark.shared
