@@ -59,12 +59,13 @@ def _write_and_rename(path: Path, temporary: Path, content: bytes | Callable[[Pa
         temporary.chmod(0o666 & ~_UMASK)
     else:
         temporary.write_bytes(content)
-    _sync(temporary)
+    sync(temporary)
     temporary.replace(path)
-    _sync(path.parent)
+    sync(path.parent)
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Wait until a file's content, or the names in a folder, have reached the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -11,7 +11,7 @@ from pathlib import Path
 from ffngen.atomic import file_size, sha256_file
 from ffngen.dataset.dataset_file import stated_digest
 from ffngen.dataset.labels.record import label_paths
-from ffngen.dataset.layout import DATASET_FILE, LOGS_FOLDER, MANIFEST_FILE, PARTIAL_FOLDER, Output, Record
+from ffngen.dataset.layout import DATASET_FILE, FARM_FOLDER, LOGS_FOLDER, MANIFEST_FILE, PARTIAL_FOLDER, Output, Record
 from ffngen.dataset.manifest import SequenceRow, manifest_row, read_manifest
 from ffngen.dataset.metadata import FileEntry, SequenceMetadata
 from ffngen.dataset.report import Failure, Fault
@@ -43,7 +43,7 @@ def _files(root: Path) -> Iterable[str]:
     for folder, folders, files in os.walk(root):
         relative = Path(folder).relative_to(root)
         if relative == Path():
-            folders[:] = [name for name in folders if name not in (LOGS_FOLDER, PARTIAL_FOLDER)]
+            folders[:] = [name for name in folders if name not in (FARM_FOLDER, LOGS_FOLDER, PARTIAL_FOLDER)]
         for name in files:
             yield (relative / name).as_posix()
 

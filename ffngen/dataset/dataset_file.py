@@ -12,7 +12,15 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from ffngen.atomic import read_bounded, write_atomic
 from ffngen.dataset.context import JobContext, digest_of
 from ffngen.dataset.labels.layout import LabelOutput
-from ffngen.dataset.layout import DATASET_FILE, LOGS_FOLDER, MANIFEST_FILE, METADATA_FOLDER, PARTIAL_FOLDER, Output
+from ffngen.dataset.layout import (
+    DATASET_FILE,
+    FARM_FOLDER,
+    LOGS_FOLDER,
+    MANIFEST_FILE,
+    METADATA_FOLDER,
+    PARTIAL_FOLDER,
+    Output,
+)
 from ffngen.dataset.metadata import FORMAT_VERSION
 from ffngen.errors import DatasetError, FfngenError
 
@@ -50,14 +58,26 @@ def claim_folder(root: Path, context: JobContext, scratch: Path, *, overwrite: b
     """Make a folder that :func:`check_folder` has passed this job's dataset.
 
     :param scratch: a folder on the same file system to write ``dataset.json`` in first.
+    Of several that claim the folder at once, one is first, and the others are checked against it.
+
     :param overwrite: delete the dataset that is there.
-    :raises DatasetError, OutOfSpaceError: it cannot be written.
+    :raises DatasetError, OutOfSpaceError: it cannot be written, or another job has claimed the folder meanwhile.
     """
     if overwrite and (root / DATASET_FILE).exists():
         _clear(root)
     job = context.job
     content = encode_record(context.content(), identities=job.identities, n_frames=sorted(job.n_frames))
     write_atomic(scratch / DATASET_FILE, content)
+    try:
+        # Unlike a rename, it fails where a file is there, and does so over NFS too.
+        (root / DATASET_FILE).hardlink_to(scratch / DATASET_FILE)
+    except FileExistsError:
+        _check_same_job(root, _read(root / DATASET_FILE), context)
+    except OSError:
+        pass  # a file system without hard links
+    else:
+        (scratch / DATASET_FILE).unlink()
+        return
     (scratch / DATASET_FILE).replace(root / DATASET_FILE)
 
 
@@ -99,11 +119,13 @@ def check_folder(root: Path, context: JobContext, *, overwrite: bool) -> None:
         if not root.is_dir():
             raise DatasetError("is a file, not a folder", where=root, mend="give another --out")
         there = {entry.name for entry in root.iterdir()}
+    except FileNotFoundError:
+        return  # another run that came to nothing has just removed it
     except OSError as error:
         raise DatasetError(f"the folder cannot be read: {error.strerror}", where=root) from error
     if not (root / DATASET_FILE).is_file():
         # A run that was killed before it wrote dataset.json leaves its folder of unfinished work alone.
-        others = sorted(there - {PARTIAL_FOLDER})
+        others = sorted(there - {PARTIAL_FOLDER, FARM_FOLDER})
         if others:
             raise DatasetError(
                 f"holds files and is no ffngen dataset (such as {others[0]!r})",
@@ -159,7 +181,8 @@ def _clear(root: Path) -> None:
 
     Unfinished work stays: some of it is the caller's own.
     """
-    folders = {Path(output.value).parts[0] for output in (*Output, *LabelOutput)} | {METADATA_FOLDER, LOGS_FOLDER}
+    folders = {Path(output.value).parts[0] for output in (*Output, *LabelOutput)}
+    folders |= {METADATA_FOLDER, LOGS_FOLDER, FARM_FOLDER}
     for name in sorted(folders):
         shutil.rmtree(root / name, ignore_errors=True)
     for name in (MANIFEST_FILE, DATASET_FILE):

@@ -9,6 +9,7 @@ image that stands for frame t+1 is ``t+1``. Frame numbers begin at 1, or at 0 wi
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ SHARDS_FILE = "webdataset.json"
 LOGS_FOLDER = "logs"
 #: Sequences that are being written, each with the dataset's own layout inside.
 PARTIAL_FOLDER = ".partial"
+#: What runs on a farm note of themselves.
+FARM_FOLDER = ".farm"
 
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
@@ -67,7 +70,7 @@ def is_safe_name(name: str) -> bool:
     return _SAFE_NAME.fullmatch(name) is not None
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True, order=True, slots=True)
 class SequenceKey:
     """Which sequence: the three folder names that every path of it holds.
 
@@ -91,7 +94,7 @@ class SequenceKey:
         return f"{self.split}/{self.emotion}/{self.sequence}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class SequenceLayout:
     """Every path of one sequence, relative to the dataset's root.
 
@@ -180,11 +183,22 @@ def complete_sequences(root: Path) -> list[SequenceKey]:
     Folders whose names ffngen would not have made are passed over; verifying reports them.
     """
     keys = []
-    for path in root.glob(f"{METADATA_FOLDER}/*/*/*/{Record.METADATA.value}"):
-        split, emotion, sequence = path.parts[-4:-1]
-        if split in SPLITS and is_safe_name(emotion) and is_safe_name(sequence):
-            keys.append(SequenceKey(split, emotion, sequence))
+    for split in SPLITS:
+        for emotion in _folders(root / METADATA_FOLDER / split):
+            for entry in _folders(emotion):
+                # Strings, for there may be millions of them.
+                if os.path.isfile(f"{entry.path}/{Record.METADATA.value}"):  # noqa: PTH113
+                    keys.append(SequenceKey(split, emotion.name, entry.name))
     return sorted(keys)
+
+
+def _folders(folder: Path | os.DirEntry[str]) -> Iterator[os.DirEntry[str]]:
+    """The folders in a folder whose names ffngen could have made."""
+    try:
+        with os.scandir(folder) as entries:
+            yield from (entry for entry in entries if is_safe_name(entry.name) and entry.is_dir())
+    except FileNotFoundError:
+        return
 
 
 def require_dataset(root: Path) -> None:

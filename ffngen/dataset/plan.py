@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import os
 import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
-from ffngen.dataset.layout import ImageFormat, Record, SequenceKey, SequenceLayout, is_safe_name
+from ffngen.dataset.layout import METADATA_FOLDER, ImageFormat, Record, SequenceKey, SequenceLayout, is_safe_name
 from ffngen.flow.files import FlowFormat
 from ffngen.job import Job
 from ffngen.motion.tracked import TrackSampling, sample_times
@@ -18,10 +19,11 @@ from ffngen.scene.rig import rig_size
 
 #: Bytes per pixel of each file, measured on the demo (512x512): compressed formats vary with the picture.
 _BYTES = {"jpg": 0.25, "png": 1.6, "mask": 1.0, "depth": 0.9}
-_BYTES |= {"flo": 8.0, "exr": 1.4, "exr-half": 0.5, "compact": 0.36, "flo5": 1.4, "npz": 1.6}
+#: The same of flow in each format.
+FLOW_BYTES = {"flo": 8.0, "exr": 1.4, "exr-half": 0.5, "compact": 0.36, "flo5": 1.4, "npz": 1.6}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class SequencePlan:
     """One sequence of a job: a pure function of the job and ``index``.
 
@@ -88,6 +90,11 @@ def plan_sequences(job: Job, source: ParameterSource) -> list[SequencePlan]:
     return plans
 
 
+def count_sequences(job: Job, source: ParameterSource) -> int:
+    """How many sequences :func:`plan_sequences` makes of a job."""
+    return len(source) * (1 if job.motion == "tracked" else len(job.n_frames)) * len(_views(job))
+
+
 def _views(job: Job) -> tuple[int | None, ...]:
     if job.rig is None:
         return (None,)
@@ -133,7 +140,7 @@ def estimate_bytes(job: Job, plan: SequencePlan) -> int:
     pixels = job.width * job.height
     facial = len(plan.layout.facial_frames)
     per_frame = plan.images * _BYTES[job.image_format] + facial * (_BYTES["mask"] + _BYTES["depth"])
-    return int(pixels * (per_frame + 2 * plan.pairs * _BYTES[job.flow_format])) + 2_000_000
+    return int(pixels * (per_frame + 2 * plan.pairs * FLOW_BYTES[job.flow_format])) + 2_000_000
 
 
 def estimate_core_seconds(job: Job, plan: SequencePlan) -> float:
@@ -150,4 +157,6 @@ def estimate_core_seconds(job: Job, plan: SequencePlan) -> float:
 
 def is_complete(root: Path, plan: SequencePlan) -> bool:
     """Whether the sequence is finished: its metadata file, which is written last, is there."""
-    return (root / plan.layout.record(Record.METADATA)).is_file()
+    key = plan.layout.key
+    # Strings, for a job has millions of sequences and a Path costs as much as the question itself.
+    return os.path.isfile(f"{root}/{METADATA_FOLDER}/{key.split}/{key.emotion}/{key.sequence}/{Record.METADATA.value}")  # noqa: PTH113

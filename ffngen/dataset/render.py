@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+import threading
+from collections.abc import Callable, Generator
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,12 +12,13 @@ from ffngen.dataset.context import JobContext
 from ffngen.dataset.dataset_file import check_folder, claim_folder
 from ffngen.dataset.labels.layout import parse_kinds
 from ffngen.dataset.labels.make import LabelRun, label_dataset
-from ffngen.dataset.layout import LOGS_FOLDER
+from ffngen.dataset.layout import LOGS_FOLDER, require_dataset
 from ffngen.dataset.manifest import build_manifest
 from ffngen.dataset.plan import SequencePlan, is_complete, plan_sequences
 from ffngen.dataset.run_folder import run_folder
 from ffngen.dataset.work import SequenceWork
-from ffngen.render.pool import Event, Layout, RenderPool, available_cores
+from ffngen.job import Job
+from ffngen.render.pool import Event, Layout, RenderPool, SequencePool, available_cores
 
 
 @dataclass
@@ -39,48 +41,73 @@ class RenderRun:
     labels: LabelRun | None = None
 
 
-def open_run(context: JobContext, *, overwrite: bool = False) -> RenderRun:
-    """Plan a run, without writing anything: which sequences the job has, and which are missing in its folder.
+#: What :func:`render_dataset` yields.
+States = Generator[tuple[RenderRun, Event | None], None, None]
+
+#: Whether a sequence is part of a run.
+Selection = Callable[[SequencePlan], bool]
+
+
+def open_run(context: JobContext, *, overwrite: bool = False, select: Selection | None = None) -> RenderRun:
+    """Plan a run, without writing anything: which sequences it has, and which are missing in the job's folder.
 
     :param overwrite: what is there does not count.
+    :param select: which of the job's sequences the run has; all when absent.
     :raises DatasetError: the folder belongs to another job.
     """
     root = context.job.out
     check_folder(root, context, overwrite=overwrite)
-    plans = plan_sequences(context.job, context.source)
+    plans = [plan for plan in plan_sequences(context.job, context.source) if select is None or select(plan)]
     return RenderRun(plans, [plan for plan in plans if overwrite or not is_complete(root, plan)])
 
 
+#: Makes a pool of a job, the run's folder, and what tells it to begin nothing more.
+PoolFactory = Callable[[Job, Path, threading.Event | None], SequencePool]
+
+
+def _local_pool(job: Job, folder: Path, no_more: threading.Event | None) -> SequencePool:
+    return RenderPool(
+        device=job.device,
+        workers=job.workers,
+        threads=job.threads,
+        scratch=folder,
+        frame_timeout=job.frame_timeout,
+        engine=job.engine,
+        no_more=no_more,
+    )
+
+
 def render_dataset(
-    context: JobContext, *, overwrite: bool = False, save_blend: Path | None = None
-) -> Generator[tuple[RenderRun, Event | None], None, None]:
+    context: JobContext,
+    *,
+    overwrite: bool = False,
+    save_blend: Path | None = None,
+    select: Selection | None = None,
+    no_more: threading.Event | None = None,
+    open_pool: PoolFactory | None = None,
+) -> States:
     """Render what is missing of a job's dataset; yields the run's state after each event.
 
     The first and the last item have no event. Closing the iterator early, and Ctrl-C, leave a dataset
-    that a rerun completes. The manifest is rebuilt at the end, and the job's
-    labels are added to every complete sequence.
+    that a rerun completes. At the end the dataset is finished (:func:`finish_dataset`), unless the run is a part of it.
 
     :param overwrite: delete the dataset that is there.
     :param save_blend: where to save the first missing sequence's Blender scene.
+    :param select: which of the job's sequences to render; several runs may do so at once in one folder.
+    :param no_more: once it is set, what is at work is completed, nothing else is begun, and nothing finished.
+    :param open_pool: makes what carries out the sequences; the local pool when absent.
     :raises DatasetError: the folder belongs to another job.
     :raises OutOfSpaceError, JobError, MissingPackageError: nothing could go on.
     """
-    job, root = context.job, context.job.out
-    run = open_run(context, overwrite=overwrite)
+    root = context.job.out
+    run = open_run(context, overwrite=overwrite, select=select)
     yield run, None
     with run_folder(root) as folder:
         works = [
             SequenceWork(context, plan, root, folder, save_blend if i == 0 else None)
             for i, plan in enumerate(run.missing)
         ]
-        pool = RenderPool(
-            device=job.device,
-            workers=job.workers,
-            threads=job.threads,
-            scratch=folder,
-            frame_timeout=job.frame_timeout,
-            engine=job.engine,
-        )
+        pool = (open_pool or _local_pool)(context.job, folder, no_more)
         with closing(pool.run(works)) as events:
             for event in events:
                 if event.kind == "ready":
@@ -94,14 +121,25 @@ def render_dataset(
                 yield run, event
         with suppress(OSError):  # where this run's sequences were the last that had failed
             (root / LOGS_FOLDER).rmdir()
-        build_manifest(root, scratch=folder)
-    if job.labels or job.label_pairs:
-        kinds = parse_kinds((*job.labels, *(("pairs",) if job.label_pairs else ())))
-        states = label_dataset(
-            root, kinds, job.label_pairs, head=job.head, family=job.head_family, workers=available_cores()
-        )
-        with closing(states):
+    if select is None and (no_more is None or not no_more.is_set()):
+        with closing(finish_dataset(context)) as states:
             for run.labels in states:
                 yield run, None
         run.failed |= run.labels.failed if run.labels is not None else {}
     yield run, None
+
+
+def finish_dataset(context: JobContext) -> Generator[LabelRun, None, None]:
+    """What comes after all sequences: the manifest, and the job's labels of every sequence that is complete.
+
+    :raises DatasetError: the folder is no dataset, or a metadata file is damaged.
+    """
+    job, root = context.job, context.job.out
+    require_dataset(root)
+    with run_folder(root) as folder:
+        build_manifest(root, scratch=folder)
+    if job.labels or job.label_pairs:
+        kinds = parse_kinds((*job.labels, *(("pairs",) if job.label_pairs else ())))
+        yield from label_dataset(
+            root, kinds, job.label_pairs, head=job.head, family=job.head_family, workers=available_cores()
+        )

@@ -8,6 +8,7 @@ the way, the dataset holds no half sequence that counts as one.
 from __future__ import annotations
 
 import shutil
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -21,7 +22,6 @@ from ffngen.dataset.arrays import SequenceVertices, encode_mask, encode_vertices
 from ffngen.dataset.compose import ComposedSequence, compose
 from ffngen.dataset.contact_sheet import SheetPair, contact_sheet, shown_frames
 from ffngen.dataset.context import JobContext, encode_fast_png
-from ffngen.dataset.labels.layout import label_folders
 from ffngen.dataset.layout import LOGS_FOLDER, Output, Record, sequence_folders
 from ffngen.dataset.metadata import (
     FileEntry,
@@ -29,9 +29,9 @@ from ffngen.dataset.metadata import (
     Parameters,
     SequenceMetadata,
     Versions,
-    encode_metadata,
 )
-from ffngen.dataset.plan import SequencePlan, is_complete
+from ffngen.dataset.place import place_sequence
+from ffngen.dataset.plan import SequencePlan
 from ffngen.errors import FfngenError
 from ffngen.flow.exr import write_depth_exr
 from ffngen.flow.files import write_flow
@@ -137,21 +137,8 @@ class SequenceWork:
         )
         write_atomic(self._folder / layout.record(Record.VERTICES), encode_vertices(vertices))
         write_atomic(self._folder / layout.record(Record.CONTACT_SHEET), encode_png(self._sheet()))
-        metadata = encode_metadata(self._metadata({str(path): self._entry(path) for path in layout.files()}))
-        if is_complete(self._root, self._plan):
-            # Another run has been at work on the same dataset; what it made is the same.
-            self.abandon()
-            return
-        for folder in label_folders(layout.key):
-            # Of labels that were made before the sequence was deleted in part.
-            shutil.rmtree(self._root / folder, ignore_errors=True)
-        for folder in sequence_folders(layout.key):
-            target = self._root / folder
-            # Left behind by a run that was killed while it moved; without metadata it counts for nothing.
-            shutil.rmtree(target, ignore_errors=True)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            (self._folder / folder).rename(target)
-        write_atomic(self._root / layout.record(Record.METADATA), metadata)
+        metadata = self._metadata({str(path): self._entry(path) for path in layout.files()})
+        place_sequence(self._root, self._folder, metadata)
         (self._root / LOGS_FOLDER / f"{self.name}.log").unlink(missing_ok=True)
         self.abandon()
 
@@ -166,10 +153,12 @@ class SequenceWork:
         reason = str(error) if isinstance(error, FfngenError) else f"{type(error).__name__}: {error}"
         chatter = log.read_bytes()[-_LOG_TAIL:].decode(errors="replace") if log.is_file() else ""
         folder = self._root / LOGS_FOLDER
-        folder.mkdir(exist_ok=True)
         written = self._folder.with_name(f"{self.name}.log")
         write_atomic(written, f"{self._plan.layout.key}\n{reason}\n\n{chatter}".encode())
-        written.replace(folder / written.name)
+        while written.exists():
+            folder.mkdir(exist_ok=True)
+            with suppress(FileNotFoundError):  # another run has just removed the folder, which was empty
+                written.replace(folder / written.name)
 
     def _path(self, output: Output, number: int) -> Path:
         return self._folder / self._plan.layout.file(output, number)

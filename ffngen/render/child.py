@@ -49,8 +49,9 @@ def begin(parent: int) -> Answer | None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         return None
-    # The terminal sends Ctrl-C to the whole group; the parent decides what to do about it.
+    # A terminal sends Ctrl-C, and a scheduler its notice, to the whole group; the parent decides what to do about it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     # Standard output is for answers alone: whatever libraries print goes to standard error instead.
     answers = os.fdopen(os.dup(1), "w", buffering=1, encoding="utf-8")
     os.dup2(2, 1)

@@ -92,6 +92,15 @@ def choose_layout(device: Device, *, workers: int | None, threads: int | None, s
     return Layout(workers, threads if threads is not None else max(1, cores // workers), device)
 
 
+class SequencePool(Protocol):
+    """What carries out a run's sequences: the pool below, or another machine's."""
+
+    layout: Layout | None
+
+    def run(self, works: Sequence[SequenceWork]) -> Generator[Event, None, None]:
+        """Render ``works``; yields ``ready`` first, where there are any, then events as they come."""
+
+
 class RenderPool:
     """Renders many sequences on several processes; see the module's text."""
 
@@ -103,6 +112,7 @@ class RenderPool:
         threads: int | None,
         scratch: Path,
         frame_timeout: float,
+        no_more: threading.Event | None = None,
         engine: Engine = "cycles",
     ) -> None:
         self._engine: Engine = engine
@@ -114,6 +124,8 @@ class RenderPool:
         self._messages: queue.Queue[Event | Device | BaseException | None] = queue.Queue()
         self._works: queue.SimpleQueue[SequenceWork] = queue.SimpleQueue()
         self._stop = threading.Event()
+        #: Once it is set, what is at work is finished and nothing else is begun.
+        self._no_more = no_more or threading.Event()
         self._layout_known = threading.Event()
         self._processes: list[RenderProcess] = []
         #: What the pool runs on; known once the first process has started.
@@ -178,7 +190,7 @@ class RenderPool:
                 if index == 0:
                     self._messages.put(device)
                     self._layout_known.wait()
-                while prepared is not None and not self._stop.is_set():
+                while prepared is not None and not self._stop.is_set() and not self._no_more.is_set():
                     work, folder = prepared
                     # Prepared while this one renders; queued first, so that frames do not delay it.
                     prepared = self._next(helper)
@@ -226,28 +238,20 @@ class RenderPool:
             except Exception as error:
                 if self._stop.is_set():
                     return
-                self._check_space(error)
+                check_space(error, self._scratch)
                 helper.submit(work.abandon).result()
                 # A fault in the sequence's own input stays; a process that died may do better anew.
                 hopeless = isinstance(error, FfngenError) and not isinstance(error, RenderError)
                 if hopeless or attempt == ATTEMPTS:
                     helper.submit(work.give_up, error, log).result()
-                    self._messages.put(Event("failed", work.name, reason=_reason(error)))
+                    self._messages.put(Event("failed", work.name, reason=reason_of(error)))
                     return
-                self._messages.put(Event("retry", work.name, reason=_reason(error)))
+                self._messages.put(Event("retry", work.name, reason=reason_of(error)))
                 process.stop()
                 folder = helper.submit(work.prepare)
             else:
                 self._messages.put(Event("done", work.name))
                 return
-
-    def _check_space(self, error: Exception) -> None:
-        """A full disk makes Blender and the image libraries fail in their own words; say what it is."""
-        number = getattr(error, "errno", None)
-        if number in (errno.ENOSPC, errno.EDQUOT) or shutil.disk_usage(self._scratch).free < _LEAST_FREE_BYTES:
-            raise OutOfSpaceError(
-                "the disk is full", where=self._scratch.parent.parent, mend="free some space and run again"
-            ) from error
 
     def _render(self, process: RenderProcess, helper: ThreadPoolExecutor, work: SequenceWork, request: Path) -> None:
         assert self.layout is not None
@@ -265,5 +269,19 @@ class RenderPool:
         helper.submit(work.finish).result()
 
 
-def _reason(error: Exception) -> str:
+def check_space(error: Exception, scratch: Path) -> None:
+    """A full disk makes Blender and the image libraries fail in their own words; say what it is.
+
+    :param scratch: the run's folder in the dataset.
+    :raises OutOfSpaceError: it is full.
+    """
+    number = getattr(error, "errno", None)
+    if number in (errno.ENOSPC, errno.EDQUOT) or shutil.disk_usage(scratch).free < _LEAST_FREE_BYTES:
+        raise OutOfSpaceError(
+            "the disk is full", where=scratch.parent.parent, mend="free some space and run again"
+        ) from error
+
+
+def reason_of(error: Exception) -> str:
+    """Why a sequence failed, as one line."""
     return str(error) if isinstance(error, FfngenError) else f"{type(error).__name__}: {error}"

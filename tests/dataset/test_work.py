@@ -100,11 +100,15 @@ def test_the_same_bytes_every_time(context: JobContext, tmp_path: Path) -> None:
     assert found[0] == found[1]
 
 
-@pytest.mark.parametrize("step", range(9))
+#: Six folders, vertices, the contact sheet, the metadata.
+MOVES = 9
+
+
+@pytest.mark.parametrize("step", range(MOVES + 1))
 def test_a_kill_while_it_moves_into_place(
     step: int, context: JobContext, sequence: SequenceWork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Stopped before any of the moves, or before the metadata: not complete, and the next attempt is whole."""
+    """Stopped before any of the moves: not complete, and the next attempt is whole."""
     (plan,) = plan_sequences(context.job, context.source)
     out = tmp_path / "out"
     moves = 0
@@ -113,24 +117,23 @@ def test_a_kill_while_it_moves_into_place(
         pass
 
     def count(function: Any) -> Any:
-        def counted(*arguments: Any, **options: Any) -> Any:
+        def counted(path: Path, target: Path) -> Any:
             nonlocal moves
-            is_move = function is rename or Path(arguments[0]).name == Record.METADATA.value
+            is_move = ".partial" not in Path(target).parts
             if is_move and moves == step:
                 raise Killed
             moves += is_move
-            return function(*arguments, **options)
+            return function(path, target)
 
         return counted
 
-    rename = Path.rename
     make(sequence)
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "rename", count(rename))
-        patch.setattr(module, "write_atomic", count(module.write_atomic))
-        if step == 8:  # seven folders and the metadata: there is no ninth
+        patch.setattr(Path, "rename", count(Path.rename))
+        patch.setattr(Path, "replace", count(Path.replace))
+        if step == MOVES:
             sequence.finish()
-            assert moves == 8
+            assert moves == MOVES
             return
         with pytest.raises(Killed):
             sequence.finish()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -64,8 +65,8 @@ def render(folder: Path, what: str) -> None:
             (folder / "raw").mkdir(exist_ok=True)
             (folder / "raw" / f"{kind}_{i:05d}.exr").touch()
             answer(event="frame", **{"pass": kind}, frame=i, crop=[0, 0, 0, 0], seconds=0.0)
-        if what == "slow":
-            time.sleep(0.3)
+        if what.startswith("slow"):
+            time.sleep(float(what[4:] or 0.3))
         elif what != "ok":
             misbehave(what)
             return
@@ -74,6 +75,8 @@ def render(folder: Path, what: str) -> None:
 
 def main() -> None:
     """Read requests until there are no more."""
+    # As Blender's process does: its parent decides.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     parser = argparse.ArgumentParser()
     for name in ("--device", "--device-index", "--parent"):
         parser.add_argument(name)

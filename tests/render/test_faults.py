@@ -21,6 +21,7 @@ from ffngen.cli import main
 from ffngen.cli.render_report import RenderReporter
 from ffngen.dataset import work
 from ffngen.dataset.manifest import read_manifest
+from ffngen.dataset.run_folder import run_name
 
 JOB = "texture_size: 64\nresolution: 32\nsamples: 1\nn_frames: [2]\nidentities: 3\nworkers: 2\nthreads: 1\n"
 
@@ -288,8 +289,8 @@ def test_what_killed_runs_leave_is_cleared_away(fake_blender: Any, job: Path, tm
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(b"half")
             (target.parent / "9999.stray").touch()
-    host = os.uname().nodename
-    (out / ".partial" / f"{host}~999999999~1" / name).mkdir(parents=True)
+    host, _, _, scope = run_name().split("~")
+    (out / ".partial" / f"{host}~999999999~1~{scope}" / name).mkdir(parents=True)
     assert render(job, out).exit_code == 0
     assert files(out) == files(tmp_path / "undisturbed")
 
