@@ -125,6 +125,15 @@ _SPLAT = (
 #: How a run goes on.
 _RUN = (
     click.option("--overwrite", is_flag=True, help="Delete the dataset that is in the folder."),
+    click.option("--shard", metavar="I/N", help="Render part I of N alone, counted from 0; or auto, or auto/N."),
+    click.option(
+        "--grace",
+        type=click.FloatRange(0, 86_400),
+        default=20.0,
+        show_default=True,
+        metavar="SECONDS",
+        help="After SIGTERM, how long the sequences at work may take.",
+    ),
     click.option("--dry-run", is_flag=True, help="List what would be rendered, with disk and time estimates."),
     click.option("--json", "as_json", is_flag=True, help="Print the result as JSON."),
 )

@@ -17,6 +17,7 @@ _COMMANDS = {
     "params": "Read, sample, select and look at faces' parameters.",
     "render": "Render a facial-flow dataset.",
     "splat": "Render with Gaussians on the head, such as GaussianAvatars' of real people, and fit them.",
+    "farm": "Render on many machines: plan, submit, see, retry, finish, merge.",
     "scene": "List, preview and export scenes: camera, light and background.",
     "label": "Add labels to a dataset: backward flow, occlusion, normals, regions, landmarks, ...",
     "verify": "Check a dataset's flow, depth, masks and files, without Blender.",

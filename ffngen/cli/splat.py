@@ -23,7 +23,14 @@ def command() -> None:
 @click.option("--job", "job_file", metavar="JOB.yaml", type=click.Path(path_type=Path), help="A job to start from.")
 @job_options("splat")
 def render(
-    avatar: Path | None, job_file: Path | None, overwrite: bool, dry_run: bool, as_json: bool, **fields: Any
+    avatar: Path | None,
+    job_file: Path | None,
+    overwrite: bool,
+    shard: str | None,
+    grace: float,
+    dry_run: bool,
+    as_json: bool,
+    **fields: Any,
 ) -> None:
     """Render a facial-flow dataset with Gaussians: the same folders and files as of ffngen render.
 
@@ -36,10 +43,10 @@ def render(
     ffngen splat render --rig nersemble --n-frames 5 --out views
     ffngen splat render GaussianAvatars/output/306 --head FLAME2023 --head-teeth --params tracked --out real
 
-    Exits with 1 when a sequence failed, with 2 when the input is at fault.
+    --shard and SIGTERM are those of ffngen render, and so are the exit codes.
     """
     given = {name: value for name, value in fields.items() if value is not None}
     if avatar is not None:
         given["avatar"] = avatar
     job = load_job(job_file, {"engine": "splat", **given})
-    run_job(job, overwrite=overwrite, dry_run=dry_run, as_json=as_json)
+    run_job(job, overwrite=overwrite, shard=shard, grace=grace, dry_run=dry_run, as_json=as_json)

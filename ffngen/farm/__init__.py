@@ -1,0 +1,1 @@
+"""Splitting a job and running it: shards, what runs note of themselves, executors, schedulers."""

@@ -1,0 +1,139 @@
+"""What a sequence costs: estimated, or measured on sequences that were rendered."""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import closing
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ffngen.dataset.context import JobContext
+from ffngen.dataset.layout import Record
+from ffngen.dataset.metadata import read_sequence
+from ffngen.dataset.plan import FLOW_BYTES, SequencePlan, estimate_bytes, estimate_core_seconds
+from ffngen.dataset.render import RenderRun, render_dataset
+from ffngen.errors import RenderError
+from ffngen.farm.journal import read_journals
+from ffngen.job import Job
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Seconds of one render process: ``seconds_per_sequence`` and, for each colour image, ``seconds_per_image`` more.
+
+    :param source: where the figures come from, as words.
+    :param bytes_per_image: of a colour image with its share of the sequence's other files; None: estimated.
+    :param bytes_per_sequence: of the contact sheet, which shows three pairs however long the sequence is.
+    """
+
+    source: str
+    seconds_per_sequence: float
+    seconds_per_image: float
+    bytes_per_image: float | None = None
+    bytes_per_sequence: float = 0.0
+
+    def seconds(self, plan: SequencePlan) -> float:
+        """What a sequence takes."""
+        return self.seconds_per_sequence + plan.images * self.seconds_per_image
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return asdict(self)
+
+
+def estimated_cost(job: Job, plans: list[SequencePlan], threads: int) -> Cost:
+    """From the demo's cost on a CPU (:func:`ffngen.dataset.plan.estimate_core_seconds`).
+
+    :param threads: cores of a render process.
+    """
+    images = max(1, plans[0].images) if plans else 1
+    core_seconds = estimate_core_seconds(job, plans[0]) if plans else 0.0
+    return Cost(f"estimated, for {threads} CPU threads", 0.0, core_seconds / images / threads)
+
+
+def noted_cost(root: Path, digest: str) -> Cost | None:
+    """From what a dataset's runs have noted of this job's sequences; None where they noted nothing."""
+    samples: list[tuple[int, float]] = []
+    for _, lines in read_journals(root):
+        is_same = False
+        for line in lines:
+            if line["event"] == "begin":
+                is_same = line.get("job_digest") == digest
+            elif line["event"] == "done" and is_same:
+                images, seconds = line.get("images"), line.get("seconds")
+                if isinstance(images, int) and isinstance(seconds, int | float) and images > 0 and seconds > 0:
+                    samples.append((images, seconds))
+    if not samples:
+        return None
+    return _fit(samples, f"measured on {len(samples)} sequences of this dataset")
+
+
+def probe_cost(context: JobContext, plans: list[SequencePlan]) -> Cost:
+    """Render the shortest and the next sequence of a job into a temporary folder, and measure the second.
+
+    The first one pays for starting Blender and for what a GPU prepares.
+
+    :raises RenderError: it could not be rendered.
+    """
+    shortest = min(plan.images for plan in plans)
+    chosen = [plan for plan in plans if plan.images == shortest][:2]
+    names = {plan.name for plan in chosen}
+    with tempfile.TemporaryDirectory(prefix="ffngen-probe-") as folder:
+        job = context.job.model_copy(
+            update={"out": Path(folder) / "probe", "workers": 1, "labels": (), "label_pairs": ()}
+        )
+        times: list[float] = []
+        threads, device = 1, ""
+        with closing(render_dataset(replace(context, job=job), select=lambda plan: plan.name in names)) as states:
+            for run, event in states:
+                _require(run)
+                if run.layout is not None:
+                    threads, device = run.layout.threads, run.layout.device.kind
+                if event is not None and event.kind == "frame" and event.frame is not None:
+                    times.append(event.frame.seconds)
+        plan = chosen[-1]
+        entries = read_sequence(job.out, plan.layout.key).files
+        sheet = entries[str(plan.layout.record(Record.CONTACT_SHEET))].bytes
+        size = sum(entry.bytes for entry in entries.values()) - sheet
+    # Each sequence has the same frames; the second one's come last.
+    seconds = sum(times[-len(times) // len(chosen) :])
+    return Cost(
+        f"measured on one sequence here, on {device} with {threads} threads",
+        0.0,
+        seconds / plan.images,
+        size / plan.images,
+        sheet,
+    )
+
+
+def _require(run: RenderRun) -> None:
+    for name, reason in run.failed.items():
+        raise RenderError(f"the probe failed: {reason}", where=name)
+
+
+def _fit(samples: list[tuple[int, float]], source: str) -> Cost:
+    """Least squares of seconds over images, where there are several lengths; no negative part."""
+    images, seconds = np.array(samples, dtype=np.float64).T
+    if len(np.unique(images)) > 1:
+        slope, fixed = np.polyfit(images, seconds, 1)
+        if slope > 0 and fixed >= 0:
+            return Cost(source, float(fixed), float(slope))
+    return Cost(source, 0.0, float(seconds.sum() / images.sum()))
+
+
+def disk_by_flow_format(job: Job, plans: list[SequencePlan], cost: Cost) -> dict[str, int]:
+    """Bytes of sequences with each flow format in turn; other files as they are.
+
+    Measured for the job's own format where the cost has measured it; the others differ by the estimated bytes of flow.
+    """
+    own = sum(
+        estimate_bytes(job, plan)
+        if cost.bytes_per_image is None
+        else int(cost.bytes_per_sequence + plan.images * cost.bytes_per_image)
+        for plan in plans
+    )
+    flows = sum(2 * plan.pairs for plan in plans) * job.width * job.height
+    return {name: int(own + flows * (size - FLOW_BYTES[job.flow_format])) for name, size in FLOW_BYTES.items()}

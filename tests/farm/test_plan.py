@@ -1,0 +1,97 @@
+"""What a job comes to on a farm."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from farm_runs import JOB, end, start
+from stand_in import FakeBlender
+
+from ffngen.cli import main
+from ffngen.dataset.layout import ImageFormat, SequenceKey, SequenceLayout
+from ffngen.dataset.plan import SequencePlan, estimate_bytes
+from ffngen.farm.cost import Cost, disk_by_flow_format, noted_cost
+from ffngen.farm.plan import balance_of, largest_folder
+from ffngen.farm.shard import shard_index
+from ffngen.flow.files import FlowFormat
+from ffngen.job import Job
+
+
+def plans(count: int, n: int = 5) -> list[SequencePlan]:
+    return [
+        SequencePlan(
+            i, i, str(i),
+            SequenceLayout(SequenceKey("train", "happy", f"s{i}"), n, False, ImageFormat.JPG, FlowFormat.FLO),
+        )
+        for i in range(count)
+    ]  # fmt: skip
+
+
+def invoke(*arguments: str | Path) -> dict[str, Any]:
+    result = CliRunner().invoke(main, ["farm", "plan", *map(str, arguments), "--json"])
+    assert result.exit_code == 0, result.output
+    data: dict[str, Any] = json.loads(result.stdout)
+    return data
+
+
+def test_balance() -> None:
+    some = plans(50)
+    cost = Cost("", 10.0, 2.0)
+    # Five facial frames and four head-only ones.
+    assert cost.seconds(some[0]) == 10 + 9 * 2
+    balance = balance_of(some, cost, 4)
+    counts = [sum(shard_index(plan.name, 4) == i for plan in some) for i in range(4)]
+    assert list(balance.sequences) == counts
+    assert balance.makespan == max(counts) * 28 and balance.ideal == 50 * 28 / 4
+    assert balance_of([], cost, 3).makespan == 0.0
+    assert largest_folder(some) == ("train/happy", 50)
+    assert largest_folder([]) == ("/", 0)
+
+
+def test_disk_by_format() -> None:
+    job = Job(resolution=(100, 50), flow_format="exr")
+    some = plans(3)
+    disk = disk_by_flow_format(job, some, Cost("", 0, 0))
+    assert disk["exr"] == sum(estimate_bytes(job, plan) for plan in some)
+    # Three sequences of two flows for four pairs.
+    assert disk["flo"] - disk["exr"] == pytest.approx((8 - 1.4) * 3 * 2 * 4 * 5000)
+    assert disk_by_flow_format(job, some, Cost("", 0, 0, bytes_per_image=1e6, bytes_per_sequence=5.0))["exr"] == 3 * (
+        9e6 + 5
+    )
+
+
+def test_the_plan_of_a_job(tmp_path: Path) -> None:
+    job = tmp_path / "job.yaml"
+    job.write_text("identities: 40\nn_frames: [5, 10]\n")
+    data = invoke(job, "--out", tmp_path / "out", "--shards", "8", "--list")
+    assert data["to_render"] == data["sequences"] == len(data["list"]) == 80
+    assert data["pairs"] == 40 * (4 + 9)
+    assert data["images"] == 40 * (9 + 19)
+    assert data["cost"]["source"].startswith("estimated")
+    seconds = [0.0] * 8
+    for one in data["list"]:
+        seconds[one["shard"]] += one["seconds"]
+    assert data["balance"]["makespan_hours"] == pytest.approx(max(seconds) / 3600, abs=1e-4)
+    assert data["process_hours"] == pytest.approx(sum(seconds) / 3600, rel=1e-3)
+    text = CliRunner().invoke(main, ["farm", "plan", str(job), "--out", str(tmp_path / "out"), "--shards", "8"]).stdout
+    assert "80 of 80 sequences, 520 pairs" in text
+    assert not (tmp_path / "out").exists()
+
+
+def test_cost_from_what_runs_noted_and_from_a_probe(fake_blender: FakeBlender, tmp_path: Path) -> None:
+    job, out = tmp_path / "job.yaml", tmp_path / "out"
+    job.write_text(JOB)
+    assert noted_cost(out, "") is None
+    probed = invoke(job, "--out", out, "--probe")
+    assert probed["cost"]["source"].startswith("measured on one sequence here, on CPU with 1 threads")
+    assert probed["cost"]["bytes_per_image"] > 0
+    assert not out.exists()
+    end(start("render", job, "--out", out, "--shard", "0/1"))
+    after = invoke(job, "--out", out)
+    assert after["cost"]["source"] == "measured on 4 sequences of this dataset"
+    assert after["cost"]["seconds_per_image"] > 0
+    assert after["to_render"] == 0 and after["process_hours"] == 0
