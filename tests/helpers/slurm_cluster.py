@@ -94,7 +94,9 @@ class Slurm:
             process.wait()
 
     def stop_all(self) -> None:
-        """End what runs."""
+        """End what runs, jobs that a failed test has left first: they would outlive the daemons."""
+        subprocess.run(["scancel", "--full", "--signal=KILL", "--user", "root"], env=self.environment, check=False)
+        time.sleep(0.5)
         for name in reversed(list(self._daemons)):
             self.stop(name)
 
