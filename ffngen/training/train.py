@@ -17,6 +17,7 @@ from torch import Tensor
 from ffngen.dataset.read import spread_evenly
 from ffngen.errors import FfngenError, JobError
 from ffngen.models import DecFlow, FlowNetwork, build, freeze_for_stage, load_network, save, start_from
+from ffngen.models.config import NetworkName
 from ffngen.training import provenance
 from ffngen.training.batches import Batch, BatchStream
 from ffngen.training.cache import FlowCache
@@ -384,6 +385,13 @@ def _cpu_knows_bf16() -> bool:
     return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()) and torch.cpu._is_avx512_bf16_supported()
 
 
+def _is_shared(config: TrainConfig) -> bool:
+    """Whether several processes train together."""
+    on_gpus = config.accelerator not in ("cpu", "mps") and torch.cuda.is_available()
+    devices = (torch.cuda.device_count() if on_gpus else 1) if config.devices == "auto" else config.devices
+    return devices * config.nodes > 1
+
+
 def _fabric(config: TrainConfig) -> Any:
     from lightning_fabric import Fabric
 
@@ -394,6 +402,10 @@ def _fabric(config: TrainConfig) -> Any:
             warnings.simplefilter("ignore")
             fabric = Fabric(
                 accelerator=config.accelerator,
+                # Of a network with two decoders only one may be at work.
+                strategy="ddp_find_unused_parameters_true"
+                if config.model is NetworkName.DECFLOW and _is_shared(config)
+                else "auto",
                 devices=config.devices,
                 num_nodes=config.nodes,
                 precision=_PRECISION[config.precision],
