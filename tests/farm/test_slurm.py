@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from farm_runs import JOB, PROGRAM, SEQUENCES, end, files, start
+from farm_runs import JOB, PROGRAM, SEQUENCES, end, files, start, start_real
 from slurm_cluster import Slurm, slurm_cluster, why_not
 from stand_in import STAND_IN, FakeBlender
 
@@ -66,6 +66,11 @@ def slurm() -> Iterator[Slurm]:
         yield cluster
 
 
+#: What SLURM's tasks start: the command, with a stand-in for Blender, and with Blender.
+STANDING_IN = (sys.executable, "-c", PROGRAM, str(STAND_IN))
+REAL = (sys.executable, "-c", "from ffngen.cli import main; main()")
+
+
 class Farm:
     """A job that is handed in to a SLURM."""
 
@@ -74,10 +79,8 @@ class Farm:
         self.job, self.out = folder / "job.yaml", folder / "out"
         self.job.write_text(JOB)
 
-    def submit(self, tasks: int) -> tuple[str, str]:
+    def submit(self, tasks: int, command: tuple[str, ...] = STANDING_IN) -> tuple[str, str]:
         """Hand it in; the sequences at work get 45 seconds."""
-        # SLURM's notice before the time limit comes in whole minutes; the tests give notice themselves.
-        command = (sys.executable, "-c", PROGRAM, str(STAND_IN))
         with pytest.MonkeyPatch.context() as patch:
             for name, value in self.slurm.environment.items():
                 patch.setenv(name, value)
@@ -97,8 +100,8 @@ class Farm:
     def logs(self) -> list[str]:
         return [path.read_text() for path in sorted((self.out / ".farm" / "slurm").glob("*.log"))]
 
-    def finish(self, *jobs: str) -> None:
-        """Wait for the end, and compare with what one process makes."""
+    def finish(self, *jobs: str, start: Callable[..., subprocess.Popen[str]] = start) -> None:
+        """Wait for the end, and compare with what one process makes, started by ``start``."""
         states = self.slurm.wait(*jobs)
         assert set(states.values()) <= {"COMPLETED"}, [states, *self.logs()]
         assert len(complete_sequences(self.out)) == SEQUENCES
@@ -117,8 +120,10 @@ def farm(slurm: Slurm, tmp_path: Path, fake_blender: FakeBlender) -> Farm:
 FIRST = "open-000000_e0_n2"
 
 
+@pytest.mark.bpy
 def test_an_array_and_what_finishes_it(farm: Farm) -> None:
-    farm.finish(*farm.submit(3))
+    """With Blender."""
+    farm.finish(*farm.submit(3, REAL), start=start_real)
 
 
 def test_preempted_with_grace(farm: Farm) -> None:
