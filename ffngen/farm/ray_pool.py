@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import threading
@@ -82,6 +83,8 @@ class RayPool:
     def _join(self, ray: Any) -> None:
         mend = "start one with `ray start --head`, or use --address local"
         _require_reachable(self._address, mend)
+        # A cluster that is begun here reports to nobody, unless its user says so.
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         own = {"include_dashboard": False} if self._address == "local" else {}
         # Ray would end this process on SIGTERM, with no time of grace.
         before = signal.getsignal(signal.SIGTERM)
