@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ffngen.models.output import FlowSequence
 from ffngen.training.config import LossConfig
+from ffngen.training.processes import mean_divisor
 from ffngen.training.regularisation import regularisation_losses
 
 
@@ -61,7 +62,7 @@ def sequence_loss(flows: list[Tensor], true: Tensor, pixels: Tensor, config: Los
     :param pixels: (B, H, W): how much each counts, of :func:`_weights`.
     """
     total = true.new_zeros(())
-    share = pixels / (pixels.numel() if config.mean_over == "all" else pixels.sum().clamp_min(1))
+    share = pixels / (pixels.numel() if config.mean_over == "all" else mean_divisor(pixels.sum()))
     for i, flow in enumerate(flows):
         error = (flow.float() - true).abs().mean(1)
         total = total + config.gamma ** (len(flows) - i - 1) * (share * error).sum()
@@ -81,4 +82,4 @@ def _counted(truth: Truth, config: LossConfig) -> Tensor:
 def end_point_error(flow: Tensor, true: Tensor, where: Tensor) -> Tensor:
     """The mean length of the error over some pixels: (B, 2, H, W), the same, and (B, H, W) bool -> ()."""
     error = (flow.detach().float() - true).square().sum(1).sqrt()
-    return (error * where).sum() / where.sum().clamp_min(1)
+    return (error * where).sum() / mean_divisor(where.sum())

@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ffngen.training.config import RegularisationConfig
+from ffngen.training.processes import mean_divisor
 
 #: Rounds the total variation's tip off, so that it has a gradient at 0; pixels a pixel.
 _TIP = 1e-3
@@ -118,4 +119,4 @@ def _both(head: Tensor, axis: int) -> Tensor:
 
 def _mean(values: Tensor, where: Tensor) -> Tensor:
     """Over some pixels; what lies elsewhere has no part in it, even where it is not finite."""
-    return values.masked_fill(~where, 0).sum() / where.sum().clamp_min(1)
+    return values.masked_fill(~where, 0).sum() / mean_divisor(where.sum())

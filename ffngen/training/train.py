@@ -25,6 +25,7 @@ from ffngen.training.config import SourceConfig, StageConfig, TrainConfig
 from ffngen.training.curves import draw_curves
 from ffngen.training.log import RunLog, read_log
 from ffngen.training.pictures import batch_picture
+from ffngen.training.processes import share_batch_norm
 from ffngen.training.run import RunFolder
 from ffngen.training.sample import Source
 from ffngen.training.schedule import one_cycle
@@ -200,6 +201,8 @@ class _Loop:
         freeze_for_stage(network, stage.stage)
         if config.freeze_batch_norm:
             network.fix_statistics([*network.fixed_statistics, "cnet"])
+        if self.fabric.world_size > 1:
+            share_batch_norm(network)
         network.train()
         parameters = [p for p in network.parameters() if p.requires_grad]
         inner = torch.optim.AdamW(
