@@ -57,9 +57,9 @@ class _DatasetRecord(BaseModel):
 def claim_folder(root: Path, context: JobContext, scratch: Path, *, overwrite: bool) -> None:
     """Make a folder that :func:`check_folder` has passed this job's dataset.
 
-    :param scratch: a folder on the same file system to write ``dataset.json`` in first.
     Of several that claim the folder at once, one is first, and the others are checked against it.
 
+    :param scratch: a folder on the same file system to write ``dataset.json`` in first.
     :param overwrite: delete the dataset that is there.
     :raises DatasetError, OutOfSpaceError: it cannot be written, or another job has claimed the folder meanwhile.
     """
