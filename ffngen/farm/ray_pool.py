@@ -19,6 +19,8 @@ from ffngen.render.pool import Event, Layout, SequenceWork
 
 #: A sequence that was at work on so many workers that died is given up.
 _DEATHS = 5
+#: What stands in a sequence's place where so many workers died before they had one: no more are hired.
+_OPENING = ""
 
 #: Fields of a job that may hold a path.
 PATHS = ("head", "params", "scene", "textures", "backgrounds", "expressions", "source_images", "hdris", "avatar", "rig")
@@ -114,7 +116,12 @@ class RayPool:
                 try:
                     answer = ray.get(call)
                 except ray.exceptions.RayActorError:
-                    self._hire(ray, calls)
+                    if name is None:
+                        deaths[_OPENING] += 1
+                    if deaths[_OPENING] < _DEATHS:
+                        self._hire(ray, calls)
+                    else:
+                        fault = RenderError("workers die before they have opened the job", where="ray")
                     if name is not None:
                         yield from self._died(name, deaths, queue)
                     continue
