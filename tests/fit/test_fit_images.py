@@ -27,6 +27,11 @@ class Numbered:
     identity: str
     numbers: tuple[int, ...]
     video: VideoFacts | None = None
+    lens: float | None = None
+
+    def focal(self, number: int, size: tuple[int, int]) -> float | None:
+        assert size == SIZE
+        return self.lens
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -106,6 +111,19 @@ def test_photos(model: HeadModel) -> None:
         assert model.landmarks is not None
         inner = one.camera.project(model.landmarks.evaluate(vertices))[0][27:36]
         assert np.abs(inner.mean(axis=0) - frame.found.points[27:36].mean(axis=0)).max() < 4
+
+
+def test_the_lens_of_a_photo(model: HeadModel) -> None:
+    """EXIF data's focal length is the camera's, unless an angle of view is asked for."""
+    focal = 1.4 * Known(model).camera.K[0, 0]
+    photos = [Numbered("ann", (0, 1), lens=focal)]
+    fields = {None: focal, 30.0: focal / 1.4}
+    for field, wanted in fields.items():
+        one = fit_images(photos, model, Known(model), FitOptions(field_of_view=field)).sets[0]
+        assert one.camera is not None
+        assert one.camera.K[0, 0] == pytest.approx(wanted)
+        # A longer lens has the face further away.
+        assert one.camera.position[2] == pytest.approx(0.7 * wanted * 1.4 / focal, rel=0.1)
 
 
 def test_a_video(model: HeadModel) -> None:
