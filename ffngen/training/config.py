@@ -63,14 +63,13 @@ class AugmentConfig(_Part):
 class RegularisationConfig(_Part):
     """The weights of SRFlowNet's regularisation losses of facial flow (:mod:`ffngen.training.regularisation`).
 
-    The paper's are not published in what we could read. These are those of tests/bench/srflownet.py, in whose short
-    runs gradients and total variation helped, the mask made no clear difference, and the flow difference did harm.
+    The paper's are not published in what we could read. These are those of tests/bench/srflownet.py.
     """
 
     mask: float = Field(0.5, ge=0, description="of the error on the head alone, per pixel")
-    gradient: float = Field(10.0, ge=0, description="of errors of differences between neighbours")
-    sobel: float = Field(10.0, ge=0, description="of errors of slopes by Sobel's operator")
-    total_variation: float = Field(3.0, ge=0, description="of the flow's total variation")
+    gradient: float = Field(1.0, ge=0, description="of errors of differences between neighbours")
+    sobel: float = Field(1.0, ge=0, description="of errors of slopes by Sobel's operator")
+    total_variation: float = Field(0.1, ge=0, description="of the flow's total variation")
     flow_difference: float = Field(0.0, ge=0, description="of what a refinement makes worse")
 
 
