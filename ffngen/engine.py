@@ -8,4 +8,4 @@ from typing import Literal
 Engine = Literal["cycles", "splat"]
 
 #: What a Gaussian says of the motion of the pixels that it covers (:mod:`ffngen.splat.flow`).
-FlowMode = Literal["mean", "gaussianflow", "affine"]
+FlowMode = Literal["mean", "mean-sum", "gaussianflow", "affine"]

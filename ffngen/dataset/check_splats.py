@@ -5,7 +5,8 @@ are judged away from silhouettes by more than Gaussians reach, by each frame's m
 are far off; the bounds grow with Gaussians that are wider than a pixel, and with motion.
 
 A captured avatar's Gaussians need not lie on its head's mesh (its hair does not), so of one, only the median is asked,
-and a looser one; masks and depth on the head are not compared. What is seen beside the head is exact in any case.
+and a looser one; masks and depth on the head are not compared. Nor can flow modes other than ``affine`` be so exact
+where anything turns. What is seen beside the head is exact in any case.
 """
 
 from __future__ import annotations
@@ -21,8 +22,9 @@ from ffngen.dataset.metadata import SequenceMetadata
 from ffngen.dataset.report import Fault, Figure
 from ffngen.splat.surface import FEWEST, MOST, deviations
 
-#: Pixels: the bound on a frame's median end-point error, of Gaussians on the mesh and of a captured avatar's.
-FLOW_MEDIAN, CAPTURED_MEDIAN = 0.05, 0.5
+#: Pixels: the bound on a frame's median end-point error, of Gaussians on the mesh with affine motion, and of a captured
+#: avatar's and other flow modes.
+FLOW_MEDIAN, LOOSE_MEDIAN = 0.05, 0.5
 #: Metres, likewise for depth.
 DEPTH_MEDIAN = 5e-4
 #: A pixel is far off beyond so many times the bound; so large a share may be.
@@ -41,10 +43,12 @@ class SplatCheck:
 
     :param captured: whether the Gaussians are an avatar's that was captured.
     :param width: pixels: the widest Gaussians' standard deviation, or 1 where that is unknown.
+    :param flow_median: pixels: the bound on a frame's median end-point error.
     """
 
     captured: bool
     width: float
+    flow_median: float = LOOSE_MEDIAN
     _medians: dict[Fault, list[float]] = field(default_factory=dict)
     _far: dict[Fault, list[float]] = field(default_factory=dict)
     _pixels: dict[Fault, int] = field(default_factory=dict)
@@ -62,7 +66,8 @@ class SplatCheck:
         widths = deviations(first, vertices.faces, count) * camera.K[0, 0] / np.maximum(depths, 1e-3)
         # Of what is seen; a collar may come close to the camera.
         width = float(np.percentile(widths[depths > 0], 98)) if (depths > 0).any() else 1.0
-        return cls(captured=False, width=float(np.clip(width, 1.0, 100.0)))
+        is_affine = isinstance(record, dict) and record.get("flow_mode") == "affine"
+        return cls(False, float(np.clip(width, 1.0, 100.0)), FLOW_MEDIAN if is_affine else LOOSE_MEDIAN)
 
     def widened(self, silhouette: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """The pixels that Gaussians of another surface may reach, from those of a silhouette."""
@@ -90,7 +95,7 @@ class SplatCheck:
     def _bound(self, fault: Fault) -> float:
         if fault is Fault.DEPTH:
             return DEPTH_MEDIAN
-        return CAPTURED_MEDIAN if self.captured else FLOW_MEDIAN
+        return self.flow_median
 
     def figures(self, holes: int, head_pixels: int) -> list[Figure]:
         """The worst frame of each.

@@ -2,6 +2,8 @@
 
 ``mean``
     The displacement of its projected mean, as in SRFlow (arXiv 2601.06479): all of its pixels move alike.
+``mean-sum``
+    The same, where the blend is not divided by alpha, so that flow is shorter where Gaussians hide less than all.
 ``gaussianflow``
     The affine map of the image that takes its 2D Gaussian to the next one, ``B2 B1^-1 (x - m1) + m2 - x`` with the
     symmetric roots ``B`` of the 2D covariances (Gao et al., GaussianFlow, 2024): scale and shear, but no rotation.

@@ -83,7 +83,8 @@ def _picture(
         )
         for later in targets
     ]
-    return rasterise(splats, ray_depth(splats), motions), crop_of(splats)
+    normalised = request.splat.flow_mode != "mean-sum"
+    return rasterise(splats, ray_depth(splats), motions, normalised=normalised), crop_of(splats)
 
 
 def _colour(kind: RawPass, folder: Path, index: int, image: SplatImage, crop: Crop) -> dict[str, Any]:
