@@ -2,7 +2,7 @@
 
 A blend is off where a surface bends within a Gaussian's width, and where two surfaces share a pixel. So flow and depth
 are judged away from silhouettes by more than Gaussians reach, by each frame's median and by the share of pixels that
-are far off; the bounds grow with Gaussians that are wider than a pixel, and with motion.
+are far off; the bounds grow with motion, and with Gaussians that are wider than a pixel, or for depth than a millimetre.
 
 A captured avatar's Gaussians need not lie on its head's mesh (its hair does not), so of one, only the median is asked,
 and a looser one; masks and depth on the head are not compared. Nor can flow modes other than ``affine`` be so exact
@@ -43,11 +43,13 @@ class SplatCheck:
 
     :param captured: whether the Gaussians are an avatar's that was captured.
     :param width: pixels: the widest Gaussians' standard deviation, or 1 where that is unknown.
+    :param millimetres: the same on the head.
     :param flow_median: pixels: the bound on a frame's median end-point error.
     """
 
     captured: bool
     width: float
+    millimetres: float = 1.0
     flow_median: float = LOOSE_MEDIAN
     _medians: dict[Fault, list[float]] = field(default_factory=dict)
     _far: dict[Fault, list[float]] = field(default_factory=dict)
@@ -63,11 +65,17 @@ class SplatCheck:
         first = vertices.facial[0]
         camera = metadata.get_camera(int(vertices.frames[0]))
         depths = camera.to_camera(first[vertices.faces].mean(axis=1))[:, 2]
-        widths = deviations(first, vertices.faces, count) * camera.K[0, 0] / np.maximum(depths, 1e-3)
+        metres = deviations(first, vertices.faces, count)
+        widths = metres * camera.K[0, 0] / np.maximum(depths, 1e-3)
         # Of what is seen; a collar may come close to the camera.
         width = float(np.percentile(widths[depths > 0], 98)) if (depths > 0).any() else 1.0
         is_affine = isinstance(record, dict) and record.get("flow_mode") == "affine"
-        return cls(False, float(np.clip(width, 1.0, 100.0)), FLOW_MEDIAN if is_affine else LOOSE_MEDIAN)
+        return cls(
+            captured=False,
+            width=float(np.clip(width, 1.0, 100.0)),
+            millimetres=float(np.clip(1000 * metres.max(), 1.0, 100.0)),
+            flow_median=FLOW_MEDIAN if is_affine else LOOSE_MEDIAN,
+        )
 
     def widened(self, silhouette: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """The pixels that Gaussians of another surface may reach, from those of a silhouette."""
@@ -84,7 +92,9 @@ class SplatCheck:
         """
         if not errors.size:
             return
-        if motion is not None:
+        if motion is None:
+            errors = errors / self.millimetres
+        else:
             errors = errors / (self.width * max(1.0, float(np.median(motion)) / _MOTION))
         errors = np.where(np.isnan(errors), np.inf, errors)
         bound = self._bound(fault)

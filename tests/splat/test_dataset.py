@@ -88,6 +88,11 @@ def test_what_is_there_stays_and_threads_change_nothing(views: Path, tmp_path: P
     assert all(sha256_file(again / path) == entry.sha256 for path, entry in metadata.files.items())
 
 
+def test_few_gaussians_are_judged_by_their_width(tmp_path: Path) -> None:
+    render(tmp_path / "few", "--n-frames", "2", "--resolution", "96x96", "--gaussians", "12000", "--identities", "2")
+    assert not verify_dataset(tmp_path / "few").failures
+
+
 def test_the_paper_s_flow(views: Path, tmp_path: Path) -> None:
     """Means' flow passes a looser bound; not divided by alpha, it is shorter, and nowhere else different."""
     flows = {}
