@@ -29,6 +29,8 @@ FLOW_MEDIAN, LOOSE_MEDIAN = 0.05, 0.5
 DEPTH_MEDIAN = 5e-4
 #: A pixel is far off beyond so many times the bound; so large a share may be.
 FAR, FAR_SHARE = 10.0, 0.05
+#: Of fewer pixels, a frame is not judged; a sequence without a frame that is has not been verified.
+_FEWEST = 100
 #: Pixels of motion up to which the bounds hold as they are.
 _MOTION = 20.0
 #: So many standard deviations from a silhouette, Gaussians reach across it.
@@ -90,7 +92,7 @@ class SplatCheck:
         :param errors: of the pixels inside: (N,), pixels or metres.
         :param motion: (N,) pixels; None for depth.
         """
-        if not errors.size:
+        if errors.size < _FEWEST:
             return
         if motion is None:
             errors = errors / self.millimetres
@@ -116,11 +118,13 @@ class SplatCheck:
         found = []
         for fault in (Fault.FACIAL_FLOW, Fault.HEAD_FLOW, *(() if self.captured else (Fault.DEPTH,))):
             unit = "m" if fault is Fault.DEPTH else "px"
-            medians, count = self._medians.get(fault, [np.inf]), self._pixels.get(fault, 0)
-            found.append(Figure(fault, f"median {unit}", max(medians), self._bound(fault), count))
+            count = self._pixels.get(fault, 0)
+            if not count:
+                found.append(Figure(fault, "share with too few pixels away from edges", 1.0, 0.0, 0))
+                continue
+            found.append(Figure(fault, f"median {unit}", max(self._medians[fault]), self._bound(fault), count))
             if not self.captured:
-                share = max(self._far.get(fault, [1.0]))
-                found.append(Figure(fault, "share far off", share, FAR_SHARE, count))
+                found.append(Figure(fault, "share far off", max(self._far[fault]), FAR_SHARE, count))
         if not self.captured:
             found.append(Figure(Fault.MASK, "share wrong", holes / max(head_pixels, 1), HOLES, head_pixels))
         return found

@@ -89,7 +89,7 @@ def test_what_is_there_stays_and_threads_change_nothing(views: Path, tmp_path: P
 
 
 def test_few_gaussians_are_judged_by_their_width(tmp_path: Path) -> None:
-    render(tmp_path / "few", "--n-frames", "2", "--resolution", "96x96", "--gaussians", "12000", "--identities", "2")
+    render(tmp_path / "few", "--n-frames", "2", "--resolution", "160x160", "--gaussians", "12000", "--props", "none")
     assert not verify_dataset(tmp_path / "few").failures
 
 
