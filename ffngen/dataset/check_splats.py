@@ -2,7 +2,7 @@
 
 A blend is off where a surface bends within a Gaussian's width, and where two surfaces share a pixel. So flow and depth
 are judged away from silhouettes by more than Gaussians reach, by each frame's median and by the share of pixels that
-are far off; the bounds grow with motion, and with Gaussians that are wider than a pixel, or for depth than a millimetre.
+are far off; the bounds grow with motion, and with Gaussians wider than a pixel, or for depth than a millimetre.
 
 A captured avatar's Gaussians need not lie on its head's mesh (its hair does not), so of one, only the median is asked,
 and a looser one; masks and depth on the head are not compared. Nor can flow modes other than ``affine`` be so exact
