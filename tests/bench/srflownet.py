@@ -1,6 +1,6 @@
 """What each of SRFlowNet's regularisation losses is worth: trained with and without, from one start, on one small set.
 
-    python tests/bench/srflownet.py --out DIR [--seeds 0,1] [--steps 40] [--start-steps 450] [--json]
+    python tests/bench/srflownet.py --out DIR [--seeds 0,1] [--steps 250] [--start-steps 450] [--json]
 
 The set: eleven people at 512 x 512, bare, six to train on and five to be measured on, whom no network has seen. The
 start: SKFlow from random weights, without regularisation, on pictures of a quarter of the size. Every
