@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ffngen.appearance.uv_raster import vertex_normals
 from ffngen.geometry.camera import Camera
+from ffngen.geometry.sphere import fibonacci_sphere
 from ffngen.splat.avatar import Array64
 from ffngen.splat.binding import pose
 from ffngen.splat.fast import light_before
@@ -38,7 +40,7 @@ def openness(vertices: NDArray[Any], faces: NDArray[Any]) -> Array64:
     middle = (points.max(axis=0) + points.min(axis=0)) / 2
     radius = float(np.linalg.norm(points - middle, axis=1).max())
     arrived, all_light = np.zeros(len(points)), np.zeros(len(points))
-    for direction in _sphere(_DIRECTIONS):
+    for direction in fibonacci_sphere(_DIRECTIONS):
         camera = _seen_from(middle, radius, direction)
         splats = project(shades, camera)
         places_seen, depth = camera.project(points)
@@ -46,16 +48,6 @@ def openness(vertices: NDArray[Any], faces: NDArray[Any]) -> Array64:
         arrived += cosines * light_before(splats, ray_depth(splats), places_seen, depth - _SKIN)
         all_light += cosines
     return np.asarray(np.maximum(arrived / np.maximum(all_light, 1e-9), _LEAST))
-
-
-def vertex_normals(vertices: Array64, faces: NDArray[Any]) -> Array64:
-    """(V, 3) float64: unit normals, the mean of those of a vertex's faces by their areas."""
-    corners = vertices[faces]
-    across = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    normals = np.zeros_like(vertices)
-    for corner in range(3):
-        np.add.at(normals, faces[:, corner], across)
-    return np.asarray(normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12))
 
 
 def _seen_from(middle: Array64, radius: float, direction: Array64) -> Camera:
@@ -69,12 +61,3 @@ def _seen_from(middle: Array64, radius: float, direction: Array64) -> Camera:
     focal = 0.45 * _PIXELS * _DISTANCE
     half = (_PIXELS - 1) / 2
     return Camera(np.array([[focal, 0, half], [0, focal, half], [0, 0, 1.0]]), T, _PIXELS, _PIXELS)
-
-
-def _sphere(count: int) -> Array64:
-    """(count, 3): unit directions, evenly all around (a Fibonacci lattice)."""
-    index = np.arange(count) + 0.5
-    up = 1 - 2 * index / count
-    around = np.pi * (1 + np.sqrt(5)) * index
-    flat = np.sqrt(1 - up * up)
-    return np.stack([flat * np.cos(around), up, flat * np.sin(around)], axis=-1)

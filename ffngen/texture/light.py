@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import sph_harm_y
 
+from ffngen.geometry.sphere import fibonacci_sphere
 from ffngen.texture.occlusion import Occluder
 
 Array64 = NDArray[np.float64]
@@ -69,15 +70,6 @@ def gloss(points: NDArray[Any], normals: Array64, openness: Array64, eye: Array6
     fresnel = REFLECTANCE + (ROUGH_GRAZING - REFLECTANCE) * (1 - cosine) ** 5
     result: Array64 = fresnel * np.clip(openness, 0, 1)[:, None] * harmonics(mirrored) * _BLUR
     return result
-
-
-def fibonacci_sphere(count: int) -> Array64:
-    """(count, 3) unit vectors, evenly over the sphere."""
-    height = 1 - (2 * np.arange(count) + 1) / count
-    around = np.pi * (1 + np.sqrt(5)) * np.arange(count)
-    radius = np.sqrt(1 - height**2)
-    directions: Array64 = np.stack([radius * np.cos(around), height, radius * np.sin(around)], axis=1)
-    return directions
 
 
 def harmonics(directions: Array64) -> Array64:

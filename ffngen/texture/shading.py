@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 
 from ffngen.appearance.lighting import FACE_EXPOSURE
 from ffngen.geometry.camera import Camera
-from ffngen.texture.light import BASIS, DEGREES, fibonacci_sphere, harmonics
+from ffngen.geometry.sphere import fibonacci_sphere
+from ffngen.texture.light import BASIS, DEGREES, harmonics
 
 Array64 = NDArray[np.float64]
 Array32 = NDArray[np.float32]

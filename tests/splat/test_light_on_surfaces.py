@@ -8,7 +8,8 @@ import trimesh
 
 from ffngen.appearance import received
 from ffngen.appearance.received import received_light
-from ffngen.splat.openness import openness, vertex_normals
+from ffngen.appearance.uv_raster import vertex_normals
+from ffngen.splat.openness import openness
 from ffngen.splat.surface import deviations, flat_gaussians, spread
 
 pytest.importorskip("numba")

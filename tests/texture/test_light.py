@@ -8,7 +8,8 @@ import trimesh
 
 from ffngen.appearance.uv_raster import vertex_normals
 from ffngen.geometry.camera import Camera
-from ffngen.texture.light import BASIS, DEGREES, fibonacci_sphere, gloss, harmonics, transfer
+from ffngen.geometry.sphere import fibonacci_sphere
+from ffngen.texture.light import BASIS, DEGREES, gloss, harmonics, transfer
 from ffngen.texture.occlusion import Occluder
 from ffngen.texture.shading import Sample, estimate_light, unlit
 
