@@ -147,6 +147,9 @@ class Job(BaseModel):
     amplitude: float | None = Field(
         None, gt=0, le=4, description="share of the expression that is reached; 0.25 with micro, else 1, when absent"
     )
+    pose_amplitude: float | None = Field(
+        None, ge=0, le=4, description="share of the head pose that is reached; 1 when absent"
+    )
     frame_step: Int = Field(1, ge=1, le=9999, description="tracked motion: every so many frames of the video")
     frame_range: Annotated[tuple[Int | None, Int | None], BeforeValidator(_frame_range)] = Field(
         (None, None), description="tracked motion: FIRST:LAST, numbers of the video's frames"
@@ -250,8 +253,9 @@ class Job(BaseModel):
             if sampled and wants is not None and getattr(self, field) == wants:
                 raise ValueError(f"{field} needs a tracker's parameters: name them with params")
         if self.motion == "tracked":
-            if self.include_neutral or self.motion_profile != "linear" or self.amplitude is not None:
-                raise ValueError("include_neutral, motion_profile and amplitude are for interpolated motion")
+            amplitudes = (self.amplitude, self.pose_amplitude)
+            if self.include_neutral or self.motion_profile != "linear" or amplitudes != (None, None):
+                raise ValueError("include_neutral, motion_profile and the amplitudes are for interpolated motion")
         elif self.frame_step != 1 or self.frame_range != (None, None) or self.fps is not None:
             raise ValueError("frame_step, frame_range and fps are for tracked motion: say motion: tracked")
         if self.scene.endswith(".blend"):
@@ -301,8 +305,7 @@ class Job(BaseModel):
     def content(self) -> dict[str, Any]:
         """The fields that decide what a sequence holds, JSON-ready."""
         unused = set() if self.engine == "splat" else {"engine", *_SPLAT_FIELDS}
-        if self.rig is None:
-            unused.add("rig")
+        unused |= {field for field in ("rig", "pose_amplitude") if getattr(self, field) is None}
         return self.model_dump(mode="json", exclude={*_NOT_CONTENT, *unused})
 
 

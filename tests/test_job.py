@@ -156,6 +156,7 @@ def test_content_is_what_a_sequence_holds() -> None:
         "jaw_motion": "expression",
         "motion_profile": "micro",
         "amplitude": 0.5,
+        "pose_amplitude": 0.5,
         "scene": "x",
         "textures": "x",
         "props": "none",

@@ -48,6 +48,7 @@ _FIELDS = (
         help="How an interpolated face moves; micro: onset, apex, offset.  [default: linear]",
     ),
     click.option("--amplitude", type=float, help="Share of the expression reached.  [default: 1; micro: 0.25]"),
+    click.option("--pose-amplitude", type=float, help="Share of the head pose reached.  [default: 1]"),
     click.option("--frame-step", type=int, help="Tracked: every so many frames of the video.  [default: 1]"),
     click.option("--frame-range", metavar="FIRST:LAST", help="Tracked: these frames of the video.  [default: all]"),
     click.option("--fps", type=float, help="Tracked: resample to so many frames per second."),

@@ -19,6 +19,7 @@ from ffngen.appearance.textures import TextureFolder
 from ffngen.dataset.compose_scene import compose_light, compose_view, sample_development
 from ffngen.dataset.context import JobContext, encode_fast_png
 from ffngen.dataset.plan import SequencePlan, track_sampling
+from ffngen.job import Job
 from ffngen.motion.profile import MotionProfile
 from ffngen.motion.sequence import MotionSequence, make_sequence
 from ffngen.motion.steady import holds_head_still, steadied
@@ -198,7 +199,7 @@ def _motion(context: JobContext, plan: SequencePlan) -> MotionSequence:
         plan.layout.n_frames,
         include_neutral=job.include_neutral,
         jaw_motion=job.jaw_motion,
-        profile=MotionProfile(job.motion_profile, job.amplitude),
+        profile=_profile(job),
     )
 
 
@@ -209,8 +210,14 @@ def _motion_record(context: JobContext, plan: SequencePlan) -> dict[str, Any]:
         times = sample_times(track, track_sampling(job)).tolist()
         fps = job.fps or (None if track[0].fps is None else track[0].fps / job.frame_step)
         return {"kind": "tracked", "track": track[0].track, "fps": fps, "times": times}
-    profile = MotionProfile(job.motion_profile, job.amplitude)
-    return {"kind": "interpolate", "profile": profile.name, "amplitude": profile.reached}
+    profile = _profile(job)
+    reached = {"amplitude": profile.reached, "pose_amplitude": profile.pose_amplitude}
+    return {"kind": "interpolate", "profile": profile.name, **reached}
+
+
+def _profile(job: Job) -> MotionProfile:
+    pose_amplitude = 1.0 if job.pose_amplitude is None else job.pose_amplitude
+    return MotionProfile(job.motion_profile, job.amplitude, pose_amplitude)
 
 
 def _atlas(context: JobContext, seed: int, identity: str) -> tuple[bytes, dict[str, Any]]:

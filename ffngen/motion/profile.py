@@ -30,11 +30,13 @@ class MotionProfile:
 
     :param name: which.
     :param amplitude: the share of the target's expression that is reached; 1, or :data:`MICRO_AMPLITUDE` for
-        ``micro``, when absent. Pose reaches its target whole.
+        ``micro``, when absent.
+    :param pose_amplitude: the share of the target's pose that is reached.
     """
 
     name: ProfileName = "linear"
     amplitude: float | None = None
+    pose_amplitude: float = 1.0
 
     @property
     def reached(self) -> float:
@@ -45,7 +47,8 @@ class MotionProfile:
 
     def pose_progress(self, time: Array64) -> Array64:
         """Shares of the target's pose at times of 0 to 1."""
-        return _eased(time) if self.name == "ease" else time
+        curve = _eased(time) if self.name == "ease" else time
+        return curve if self.pose_amplitude == 1 else self.pose_amplitude * curve
 
     def expression_progress(self, time: Array64) -> Array64:
         """Shares of the target's expression at times of 0 to 1."""

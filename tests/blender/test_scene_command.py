@@ -33,7 +33,7 @@ def ffngen(*options: object, fails: bool = False) -> str:
 
 def test_list() -> None:
     found = json.loads(ffngen("scene", "list", "--json"))
-    assert {"portrait", "passport", "window_light", "varied", "handheld", "wide_offcentre"} <= set(found)
+    assert {"portrait", "passport", "window_light", "varied", "handheld", "closeup", "wide_offcentre"} <= set(found)
     assert all(10 < len(text) < 110 and not text.startswith("#") for text in found.values())
 
 

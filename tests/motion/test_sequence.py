@@ -138,3 +138,7 @@ def test_profiles() -> None:
     small = make_sequence(parameters, 5, profile=MotionProfile("linear", 0.1))
     np.testing.assert_allclose(small.facial.expression[-1], 0.1 * parameters.expression)
     np.testing.assert_array_equal(small.facial.pose[-1], parameters.pose)
+
+    steady = make_sequence(parameters, 5, profile=MotionProfile("ease", pose_amplitude=0.25))
+    np.testing.assert_allclose(steady.facial.pose[-1], 0.25 * parameters.pose)
+    np.testing.assert_array_equal(steady.facial.expression[-1], parameters.expression)
