@@ -91,7 +91,9 @@ def _landmarks(pair: Pair, *, visible: bool) -> PairPoints:
     counted = np.ones(len(start), dtype=bool)
     if visible:
         counted = before.landmarks_visible & _within_centres(start, pair)
-        counted[counted] = shows_one_surface(pair.depth, start[counted], before.landmark_depth[counted])
+        counted[counted] = shows_one_surface(
+            pair.depth, pair.metadata.get_camera(pair.frame), start[counted], before.landmark_depth[counted]
+        )
     facial, head = (points.landmarks.astype(np.float64) - start for points in (after, pair.labels.head_landmarks2))
     return _points(pair, start, facial, head, counted, landmark_regions(len(start)))
 

@@ -1,0 +1,103 @@
+"""An evaluation at points as one record, and as files.
+
+| file | what |
+| --- | --- |
+| ``pairs.csv`` | every pair's error, by method, flow and region |
+| ``tables.md``, ``tables.tex`` | the tables |
+| ``worst/METHOD/01.png`` | the worst pairs, the worst first |
+| ``report.json`` | everything but the pairs; written last |
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from ffngen.atomic import write_atomic
+from ffngen.evaluation.report import Report
+from ffngen.images import encode_png
+from ffngen.realworld.evaluate import PointEvaluation
+from ffngen.realworld.methods import Method
+from ffngen.realworld.pictures import draw_points
+from ffngen.realworld.points import PointSet
+from ffngen.realworld.published import DIFFERENCES, TABLE3, published_table
+from ffngen.realworld.summary import point_tables, summarise_points
+
+Kind = Literal["landmarks", "vertices"]
+
+
+def make_point_report(
+    kind: Kind,
+    points: PointSet,
+    evaluation: PointEvaluation,
+    methods: Sequence[Method],
+    *,
+    dataset: str,
+    path: Path,
+    published: str | None,
+    truth: bool,
+) -> Report:
+    """The report of an evaluation.
+
+    :param dataset: which set, as the command line calls it.
+    :param published: the row of the paper's Table 3 that stands beside it, or None.
+    :param truth: whether head flow has a truth of its own; without one it is compared at steady landmarks.
+    """
+    summary = summarise_points(evaluation)
+    titles = {flow: f"at {kind}" for flow in ("facial", "head", "expression")}
+    if not truth:
+        titles["head"] = "at the bridge of the nose and the eyes' corners"
+    tables = point_tables(summary, titles)
+    notes = list(points.notes)
+    if evaluation.outside:
+        notes.append(f"{evaluation.outside} {kind} lie outside their image 1 and are not measured")
+    if published is not None:
+        tables.append(published_table(published))
+        notes.append(f"beside the paper's figures: {DIFFERENCES[published]}")
+    record: dict[str, Any] = {
+        "kind": kind,
+        "dataset": dataset,
+        "path": str(path),
+        "pairs": len(points.pairs),
+        "subjects": len({pair.subject for pair in points.pairs}),
+        **points.facts,
+        "outside": evaluation.outside,
+        "left_out": points.left_out,
+        "notes": notes,
+        "estimators": {method.name: method.details for method in methods},
+        "results": summary,
+        "published": None if published is None else {"row": published, "epe": TABLE3[published]},
+    }
+    return Report(record, tables)
+
+
+def write_point_report(out: Path, report: Report, evaluation: PointEvaluation) -> None:
+    """Write a report's files into a folder that is there."""
+    write_atomic(out / "pairs.csv", _pairs_csv(evaluation).encode())
+    write_atomic(out / "tables.md", "\n\n".join(table.markdown() for table in report.tables).encode() + b"\n")
+    write_atomic(out / "tables.tex", "\n\n".join(table.latex() for table in report.tables).encode() + b"\n")
+    for name, items in evaluation.worst.items():
+        folder = out / "worst" / name.replace("/", "_").replace(":", "_")
+        folder.mkdir(parents=True, exist_ok=True)
+        for place, item in enumerate(items, 1):
+            write_atomic(folder / f"{place:02d}.png", encode_png(draw_points(item, name)))
+    write_atomic(out / "report.json", (json.dumps(report.record, indent=1) + "\n").encode())
+
+
+def _pairs_csv(evaluation: PointEvaluation) -> str:
+    regions = list(dict.fromkeys(name for errors in evaluation.errors for name in errors.regions))
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    heading = ("method", "flow", "subject", "sequence", "pair", "epe", "motion", "points", "without_flow")
+    writer.writerow((*heading, *(f"epe_{name}" for name in regions)))
+    for errors in evaluation.errors:
+        pair = errors.pair
+        means = [errors.regions.get(name) for name in regions]
+        cells = ["" if value is None else f"{value:.6g}" for value in (errors.epe, errors.motion, *means)]
+        names = (errors.method, errors.flow, pair.subject, pair.sequence, pair.name)
+        writer.writerow((*names, *cells[:2], errors.points, errors.without_flow, *cells[2:]))
+    return text.getvalue()
