@@ -96,7 +96,7 @@ def _pairs_csv(evaluation: PointEvaluation) -> str:
     writer.writerow((*heading, *(f"epe_{name}" for name in regions)))
     for errors in evaluation.errors:
         pair = errors.pair
-        means = [errors.regions.get(name) for name in regions]
+        means = [errors.regions[name][0] if name in errors.regions else None for name in regions]
         cells = ["" if value is None else f"{value:.6g}" for value in (errors.epe, errors.motion, *means)]
         names = (errors.method, errors.flow, pair.subject, pair.sequence, pair.name)
         writer.writerow((*names, *cells[:2], errors.points, errors.without_flow, *cells[2:]))
