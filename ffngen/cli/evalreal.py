@@ -18,7 +18,8 @@ _METHODS = (
                  help="dis, farneback, or ptlflow:NAME[@FILE]; may be repeated. zero is always there."),
     click.option("--flows", multiple=True, metavar="NAME=DIR",
                  help="Flow files, DIR/PAIR.flo, instead of an estimator; may be repeated."),
-    click.option("--iterations", "--iters", type=click.IntRange(min=1), help="Refinements of a network.  [default: 12]"),
+    click.option("--iterations", "--iters", type=click.IntRange(min=1),
+                 help="Refinements of a network.  [default: 12]"),
     click.option("--device", default="auto", show_default=True, help="What networks run on: auto, cpu, cuda, ..."),
     click.option("--limit", type=click.IntRange(min=1), metavar="N", help="At most N pairs, spread evenly."),
     click.option("--worst", type=click.IntRange(min=0), default=8, show_default=True,
@@ -104,7 +105,9 @@ def landmarks_command(
 @command.command("vertices")
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option("--dataset", type=click.Choice(["mead", "ck+", "ffngen"]), required=True, help="What PATH is, below.")
-@click.option("--gap", metavar="N", help="Frames from image 1 to image 2, or first-last.  [default: 1; ck+: first-last]")
+@click.option(
+    "--gap", metavar="N", help="Frames from image 1 to image 2, or first-last.  [default: 1; ck+: first-last]"
+)
 @click.option("--visible", is_flag=True, help="Only vertices that rays from the camera see.")
 @click.option("--head", metavar="PATH", help="The FLAME model of the vertices; ffngen: the dataset's head model.")
 @click.option("--head-family", help="The FLAME version, where the file's name does not tell.")
@@ -226,7 +229,9 @@ def _measure(
         click.echo(f"\nnote: {note}")
     _tell_left_out(record["left_out"], out)
     if out is not None:
-        click.echo(f"\nlook at  {out / 'worst'}\n  tables {out / 'tables.md'}, {out / 'tables.tex'}, {out / 'pairs.csv'}")
+        click.echo(
+            f"\nlook at  {out / 'worst'}\n  tables {out / 'tables.md'}, {out / 'tables.tex'}, {out / 'pairs.csv'}"
+        )
 
 
 def _tell_left_out(lines: list[str], out: Path | None) -> None:

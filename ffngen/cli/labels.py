@@ -74,7 +74,8 @@ def triangles_command(
         return
     kept = f", {labels.kept} of them there already" if labels.kept else ""
     click.echo(
-        f"{out}: {labels.pairs} pairs{kept} in {', '.join(labels.scenes)}; {labels.valid:.1%} of their pixels have a motion"
+        f"{out}: {labels.pairs} pairs{kept} in {', '.join(labels.scenes)}; "
+        f"{labels.valid:.1%} of their pixels have a motion"
     )
     for line in labels.left_out[:5]:
         click.echo(f"left out: {line}")
@@ -112,7 +113,7 @@ def compare_command(
     from ffngen.dataset.read import FlowDataset
     from ffngen.evaluation.evaluate import open_pairs
     from ffngen.images import encode_png
-    from ffngen.realworld.compare_triangles import comparison_table, compare_triangles, draw_comparison
+    from ffngen.realworld.compare_triangles import compare_triangles, comparison_table, draw_comparison
 
     pairs = open_pairs(FlowDataset(dataset), split, limit)
     levels = list(dict.fromkeys((0.0, *noises)))

@@ -117,7 +117,9 @@ def _find_orphans(found: PointSet, images: Path, landmarks: Path) -> None:
             frames = _frames(there, _image_stem) if there.is_dir() else {}
             alone = sorted(set(_frames(session, _landmark_stem)) - set(frames))
             if alone:
-                found.left_out.append(f"{subject.name}/{session.name}: landmarks of {len(alone)} images that are not there")
+                found.left_out.append(
+                    f"{subject.name}/{session.name}: landmarks of {len(alone)} images that are not there"
+                )
 
 
 def load_landmark_pair(files: tuple[Path, Path], count: int | None, origin: float) -> PairPoints:

@@ -70,7 +70,8 @@ def _ordered(files: Sequence[Path], count: int, folder: Path) -> list[Path | Non
     if len(files) != count:
         what = f"holds {len(files)} files, and the video has {count} frames"
         raise InputFileError(what, where=folder, mend="a .npy of (T, N, 2) may hold NaN where there is no face")
-    return sorted(files, key=lambda path: ([int(part[:18]) for part in re.findall(r"\d+", path.stem)], path.name))
+    ordered = sorted(files, key=lambda path: ([int(part[:18]) for part in re.findall(r"\d+", path.stem)], path.name))
+    return list(ordered)
 
 
 def _read(files: Sequence[Path | None], origin: float) -> list[Array64 | None]:

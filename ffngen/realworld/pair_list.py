@@ -1,7 +1,7 @@
 """A list of image pairs with their landmarks, of any set: a CSV file with a heading, or JSON.
 
-Columns, or keys: ``image1``, ``image2``, ``landmarks1``, ``landmarks2`` (paths, relative to the list's folder), and where
-they are known ``subject``, ``sequence`` and ``name``. JSON is a list of such objects.
+Columns, or keys: ``image1``, ``image2``, ``landmarks1``, ``landmarks2`` (paths, relative to the list's folder), and
+where they are known ``subject``, ``sequence`` and ``name``. JSON is a list of such objects.
 """
 
 from __future__ import annotations

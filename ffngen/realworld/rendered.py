@@ -6,7 +6,7 @@ where neighbouring pixels move apart and nothing between them is the motion of a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -20,7 +20,6 @@ from ffngen.dataset.read import FlowDataset, Pair
 from ffngen.dataset.regions import ModelFinder
 from ffngen.errors import DatasetError
 from ffngen.evaluation.evaluate import open_pairs
-from ffngen.metrics.point_errors import inside_picture
 from ffngen.realworld.landmark_regions import landmark_regions
 from ffngen.realworld.points import PairEntry, PairPoints, PointSet
 from ffngen.realworld.vertex_regions import VertexRegions, from_model
@@ -54,7 +53,7 @@ def rendered_vertices(
     found = _open(root, split, lambda pair: partial(_vertices, pair, finder, visible=visible))
     found.notes = _notes("vertices", visible)
     first = open_pairs(FlowDataset(root), split, 1)[0]
-    regions = _regions(finder, first)
+    regions = _regions(finder, first, first.vertices.facial.shape[1])
     if regions is None:
         found.notes.append(f"all vertices are counted, as regions are not known: {finder.left_out}")
     else:
@@ -104,26 +103,27 @@ def _vertices(pair: Pair, finder: ModelFinder, *, visible: bool) -> PairPoints:
     index = int(np.flatnonzero(vertices.frames == pair.frame)[0])
     start = camera.project(vertices.facial[index])[0]
     facial, head = (later.project(v)[0] - start for v in (vertices.facial[index + 1], vertices.head[index]))
-    regions = _regions(finder, pair)
+    regions = _regions(finder, pair, len(start))
     counted = np.ones(len(start), dtype=bool) if regions is None else regions.counted
     if visible:
         counted = counted & visible_points(vertices.facial[index], vertices.facial[index], vertices.faces, camera)
-    return _points(pair, start, facial, head, counted, {} if regions is None else dict(regions.regions))
+    return _points(pair, start, facial, head, counted, {} if regions is None else regions.regions)
 
 
-def _regions(finder: ModelFinder, pair: Pair) -> VertexRegions | None:
+def _regions(finder: ModelFinder, pair: Pair, vertex_count: int) -> VertexRegions | None:
     model = finder(pair.metadata)
-    return None if model is None else from_model(model, pair.vertices.facial.shape[1])
+    return None if model is None else from_model(model, vertex_count)
 
 
 def _within_centres(points: Array64, pair: Pair) -> Bools:
     width, height = pair.metadata.size
     # shows_one_surface needs a pixel on each side.
-    return inside_picture(points, width, height) & ((points >= 0) & (points <= [width - 1, height - 1])).all(axis=1)
+    result: Bools = ((points >= 0) & (points <= [width - 1, height - 1])).all(axis=1)
+    return result
 
 
 def _points(
-    pair: Pair, start: Array64, facial: Array64, head: Array64, counted: Bools, regions: dict[str, Bools]
+    pair: Pair, start: Array64, facial: Array64, head: Array64, counted: Bools, regions: Mapping[str, Bools]
 ) -> PairPoints:
     motion = {"facial": facial, "head": head, "expression": facial - head}
     return PairPoints(start, motion, dict.fromkeys(motion, counted), regions, pair.metadata.size)

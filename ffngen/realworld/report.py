@@ -48,7 +48,7 @@ def make_point_report(
     :param truth: whether head flow has a truth of its own; without one it is compared at steady landmarks.
     """
     summary = summarise_points(evaluation)
-    titles = {flow: f"at {kind}" for flow in ("facial", "head", "expression")}
+    titles = dict.fromkeys(("facial", "head", "expression"), f"at {kind}")
     if not truth:
         titles["head"] = "at the bridge of the nose and the eyes' corners"
     tables = point_tables(summary, titles)

@@ -11,6 +11,6 @@ _CK = re.compile(r"(?<![A-Za-z0-9])(S[0-9]{3})(?![0-9])")
 
 
 def subject_of(sequence: str) -> str:
-    """MEAD's or CK+'s name of the actor (M003, W009, S005) where the sequence's path holds one; else its first folder."""
+    """The actor's name in MEAD or CK+ (M003, W009, S005) where a sequence's path holds one; else its first folder."""
     found = _MEAD.search(sequence) or _CK.search(sequence)
     return found[1] if found else sequence.split("/")[0]

@@ -93,9 +93,9 @@ def _camera(frame: ParameterSet) -> Camera:
     return frame.camera
 
 
-def _project(frame: ParameterSet, vertices: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> np.ndarray[
-    tuple[int, ...], np.dtype[np.float64]
-]:
+def _project(
+    frame: ParameterSet, vertices: np.ndarray[tuple[int, ...], np.dtype[np.float32]]
+) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
     pixels, depth = _camera(frame).project(vertices)
     if depth.min() <= 0:
         raise InputFileError("puts vertices behind the camera", where=frame.source, mend="track that frame again")

@@ -95,9 +95,7 @@ def _add(
     return regions
 
 
-def _regions(
-    file: VertexFile | None, count: int, model: HeadModel | None, masks: Path | None
-) -> VertexRegions | None:
+def _regions(file: VertexFile | None, count: int, model: HeadModel | None, masks: Path | None) -> VertexRegions | None:
     if masks is not None:
         return from_masks(masks, count)
     stated = None if file is None or file.regions is None else from_arrays(*file.regions)

@@ -7,8 +7,8 @@
 | ``training/invalid/SCENE/frame_0001.png`` | white there |
 | ``triangles/NAME.json`` | what the scenes of a video were made of; written first |
 
-``ffngen train OUT gma-sintel`` reads it, and so do the loaders of Sintel. A frame without landmarks ends a scene, for all
-neighbouring files of a scene are a pair.
+``ffngen train OUT gma-sintel`` reads it, and so do the loaders of Sintel. A frame without landmarks ends a scene, for
+all neighbouring files of a scene are a pair.
 """
 
 from __future__ import annotations

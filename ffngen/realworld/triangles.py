@@ -60,8 +60,9 @@ def triangle_flow(before: Array64, after: Array64, size: tuple[int, int]) -> tup
 def _moves_affinely(before: Array64, after: Array64, simplices: NDArray[Any]) -> NDArray[np.bool_]:
     """(S,) bool: triangles that keep their orientation, and have an area in both frames."""
     areas, heights = zip(*(_area_and_height(points[simplices]) for points in (before, after)), strict=True)
-    upright: NDArray[np.bool_] = (areas[0] > 0) == (areas[1] > 0)
-    return upright & (heights[0] >= LEAST_HEIGHT) & (heights[1] >= LEAST_HEIGHT)
+    upright = (areas[0] > 0) == (areas[1] > 0)
+    result: NDArray[np.bool_] = upright & (heights[0] >= LEAST_HEIGHT) & (heights[1] >= LEAST_HEIGHT)
+    return result
 
 
 def _area_and_height(corners: Array64) -> tuple[Array64, Array64]:

@@ -4,7 +4,8 @@
 | --- | --- |
 | ``images`` | (T,) text: the frames' files, relative to the .npz |
 | ``vertices_2d`` | (T, V, 2): where each vertex is seen, pixels; or instead |
-| ``vertices``, ``K``, ``T_cam_world`` | (T, V, 3) metres, world; (3, 3) or (T, 3, 3), pixels; (4, 4) or (T, 4, 4), OpenCV axes |
+| ``vertices`` | (T, V, 3), metres, world, with |
+| ``K``, ``T_cam_world`` | (3, 3) and (4, 4), or one for each frame; pixels, OpenCV's axes |
 | ``faces`` | (F, 3): triangles, for ``--visible`` |
 | ``region_names``, ``region_vertices`` | (R,) text and (R, V) bool: regions, lips, eyes and cheeks among them |
 | ``subject`` | text: whose face it is |

@@ -45,7 +45,8 @@ class VertexRegions:
     @property
     def counted(self) -> Bools:
         """(V,) bool: lips, eyes and cheeks."""
-        return np.logical_or.reduce([self.regions[name] for name in COUNTED])
+        result: Bools = np.logical_or.reduce([self.regions[name] for name in COUNTED])
+        return result
 
     @property
     def sentence(self) -> str:
