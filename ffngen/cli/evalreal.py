@@ -73,8 +73,8 @@ def landmarks_command(
     \b
     ck+     a folder with cohn-kanade-images/S005/001/S005_001_00000001.png and
             Landmarks/S005/001/S005_001_00000001_landmarks.txt: the first and the last frame of each sequence
-    pairs   a .csv or .json list: image1, image2, landmarks1, landmarks2 (.txt, .pts, .csv, .npy; paths relative
-            to the list), and if you like subject, sequence, name
+    pairs   a .csv or .json list: image1, image2, landmarks1, landmarks2 (.txt, .pts, .csv, .npy, or .npz of
+            an ffngen dataset; paths relative to the list), and if you like subject, sequence, name
     ffngen  a dataset with landmarks (ffngen label DATASET --add landmarks), whose truth is known
 
     A flow file of --flows is named after its pair: S005/001.flo for ck+; the list's name, else 0001.flo, ... for

@@ -40,8 +40,9 @@ def triangles_command(
     """Label the frames of a VIDEO or FOLDER with piecewise-affine flow from their LANDMARKS, into the dataset OUT.
 
     LANDMARKS is a folder with a file for each image, NAME.txt or NAME_landmarks.txt of NAME.png (x and y on each
-    line; also .pts, .csv, .npy); for a video, as many files as it has frames, in the order of their numbers; or one
-    .npy (T, N, 2), NaN where no face was found. Any number of landmarks from 3 on, the same in all frames.
+    line; also .pts, .csv, .npy, and .npz of an ffngen dataset's landmarks); for a video, as many files as it has
+    frames, in the order of their numbers; or one .npy (T, N, 2), NaN where no face was found. Any number of
+    landmarks from 3 on, the same in all frames.
 
     OUT gets MPI Sintel's layout: training/clean, training/flow (.flo) and training/invalid, white outside the
     landmarks' hull and in triangles that turn over or have no area. Several videos may share an OUT. A frame
@@ -113,7 +114,12 @@ def compare_command(
     from ffngen.dataset.read import FlowDataset
     from ffngen.evaluation.evaluate import open_pairs
     from ffngen.images import encode_png
-    from ffngen.realworld.compare_triangles import compare_triangles, comparison_table, draw_comparison
+    from ffngen.realworld.compare_triangles import (
+        compare_triangles,
+        comparison_figures,
+        comparison_table,
+        draw_comparison,
+    )
 
     pairs = open_pairs(FlowDataset(dataset), split, limit)
     levels = list(dict.fromkeys((0.0, *noises)))
@@ -122,14 +128,13 @@ def compare_command(
         results = compare_triangles(
             pairs, levels, seed=seed, progress=lambda done, total: bar.update(task, completed=done)
         )
-    table = comparison_table(results)
+    figures = comparison_figures(results)
     if picture is not None:
         worst = max(results[0].compared, key=lambda one: -1.0 if one.errors is None else one.errors.epe)
         write_atomic(picture, encode_png(draw_comparison(worst.pair)))
     if as_json:
-        rows = [dict(zip(("method", *table.header[1:]), row, strict=True)) for row in table.rows]
-        click.echo(json.dumps({"dataset": str(dataset), "pairs": len(pairs), "rows": rows}, indent=1))
+        click.echo(json.dumps({"dataset": str(dataset), "pairs": len(pairs), "results": figures}, indent=1))
         return
-    click.echo(f"{dataset}: {len(pairs)} pairs\n\n{table.text()}")
+    click.echo(f"{dataset}: {len(pairs)} pairs\n\n{comparison_table(figures).text()}")
     if picture is not None:
         click.echo(f"\nlook at  {picture}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,29 +82,41 @@ def _labels(pair: Pair, noise: float, rng: np.random.Generator) -> tuple[Flow, N
     return triangle_flow(before, after, pair.metadata.size)
 
 
-def comparison_table(results: Sequence[Comparison]) -> Table:
-    """A row for each noise, below the motion itself."""
-    rows = [_row("no motion", results[0], lambda errors: (errors.magnitude, None, None))]
+def comparison_figures(results: Sequence[Comparison]) -> list[dict[str, Any]]:
+    """A row for each noise, below that of no motion; JSON-ready.
+
+    ``epe`` is the mean over pairs, pixels, ``interval`` its 95% interval over subjects, ``px1`` and ``px3`` the shares
+    of pixels off by more than 1 and 3 px, ``covered`` the share of the head that has labels; null where none has any.
+    """
+    rows = [_row("no motion", results[0], lambda errors: {"epe": errors.magnitude})]
     for result in results:
         name = "triangles" if result.noise == 0 else f"triangles, landmarks off by {result.noise:g} px"
-        rows.append(_row(name, result, lambda errors: (errors.epe, errors.px1, errors.px3)))
+        rows.append(_row(name, result, lambda e: {"epe": e.epe, "px1": e.px1, "px3": e.px3}))
+    return rows
+
+
+def _row(name: str, result: Comparison, figures: Callable[[FlowErrors], dict[str, float]]) -> dict[str, Any]:
+    measured = [(one.pair.metadata.identity, figures(one.errors)) for one in result.compared if one.errors is not None]
+    row: dict[str, Any] = {"method": name, "epe": None, "interval": None, "px1": None, "px3": None}
+    if measured:
+        row |= {key: float(np.mean([values[key] for _, values in measured])) for key in measured[0][1]}
+        row["interval"] = subject_interval([values["epe"] for _, values in measured], [who for who, _ in measured])
+    return {**row, "covered": float(np.mean([one.covered for one in result.compared]))}
+
+
+def comparison_table(figures: Sequence[dict[str, Any]]) -> Table:
+    """The figures as a table."""
+    rows = []
+    for row in figures:
+        ends = row["interval"]
+        epe, px1, px3 = (
+            "" if row[key] is None else form.format(row[key])
+            for key, form in (("epe", "{:.3f}"), ("px1", "{:.1%}"), ("px3", "{:.1%}"))
+        )
+        interval = "" if ends is None else f"{ends[0]:.3f} to {ends[1]:.3f}"
+        rows.append((row["method"], epe, interval, px1, px3, f"{row['covered']:.1%}"))
     header = ("", "EPE px", "95% of subjects", "> 1 px", "> 3 px", "of the head")
     return Table("facial flow within the landmarks' hull, on the head", header, tuple(rows))
-
-
-def _row(
-    name: str, result: Comparison, figures: Callable[[FlowErrors], tuple[float, float | None, float | None]]
-) -> tuple[str, ...]:
-    measured = [one for one in result.compared if one.errors is not None]
-    values = [figures(one.errors) for one in measured if one.errors is not None]
-    if not values:
-        return (name, "", "", "", "", "0.0%")
-    epe = [value[0] for value in values]
-    interval = subject_interval(epe, [one.pair.metadata.identity for one in measured])
-    shares = ["" if values[0][i] is None else f"{np.mean([value[i] or 0.0 for value in values]):.1%}" for i in (1, 2)]
-    covered = float(np.mean([one.covered for one in result.compared]))
-    ends = "" if interval is None else f"{interval[0]:.3f} to {interval[1]:.3f}"
-    return (name, f"{np.mean(epe):.3f}", ends, *shares, f"{covered:.1%}")
 
 
 def draw_comparison(pair: Pair) -> Rgb:

@@ -1,4 +1,4 @@
-"""Files of landmarks: ``.txt``, ``.csv``, ``.pts`` and ``.npy``.
+"""Files of landmarks: ``.txt``, ``.csv``, ``.pts``, ``.npy``, and the labels of ffngen's datasets.
 
 | suffix | content |
 | --- | --- |
@@ -6,6 +6,7 @@
 | ``.csv`` | a row per landmark, ``x,y``; a heading may come first |
 | ``.pts`` | iBUG's: ``version: 1``, ``n_points: 68``, then the lines between braces |
 | ``.npy`` | (N, 2) numbers |
+| ``.npz`` | a frame of ``DATASET/landmarks/facial`` (``ffngen label --add landmarks``), whose pixels count from 0 |
 """
 
 from __future__ import annotations
@@ -16,12 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ffngen.atomic import read_bounded
+from ffngen.dataset.labels.files import read_points
 from ffngen.errors import InputFileError
 from ffngen.head.npz import read_npy
 
 Array64 = NDArray[np.float64]
 
-SUFFIXES = (".txt", ".pts", ".csv", ".npy")
+SUFFIXES = (".txt", ".pts", ".csv", ".npy", ".npz")
 
 _MAX_BYTES = 1 << 20
 #: No image is as wide.
@@ -39,7 +41,12 @@ def read_landmarks(path: Path, count: int | None = None, *, origin: float = 0.0)
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         raise InputFileError("not a file of landmarks", where=path, mend=f"use one of {', '.join(SUFFIXES)}")
-    points = _checked_array(read_npy(path, max_bytes=_MAX_BYTES), path) if suffix == ".npy" else _read_text(path)
+    if suffix == ".npz":
+        points = read_points(path).landmarks.astype(np.float64) + origin
+    elif suffix == ".npy":
+        points = _checked_array(read_npy(path, max_bytes=_MAX_BYTES), path)
+    else:
+        points = _read_text(path)
     if count is not None and len(points) != count:
         raise InputFileError(f"holds {len(points)} landmarks, not {count}", where=path)
     if len(points) < 3:

@@ -17,7 +17,7 @@ TABLE3: dict[str, dict[str, tuple[float | None, float | None, float]]] = {
         "SKFlow": (3.85, 8.60, 3.86),
         "FlowFormer": (4.04, 8.37, 3.82),
         "GMA": (3.96, 8.51, 3.80),
-        # The first digit is hard to read in the copy at hand (2.90, 5.80 and 3.80 are possible, and 3.80 alone fits the text).
+        # Hard to read in the copy at hand: 2.90, 5.80 and 3.80 are possible, and 3.80 alone fits the text.
         "DecFlow": (None, None, 3.80),
     },
     "CK+ (V.)": {

@@ -15,7 +15,7 @@ WIDTH, HEIGHT = 150, 120
 def motion(seed: int) -> tuple[np.ndarray, np.ndarray]:
     """(2, 2) and (2,): x maps to x + A x + b."""
     rng = np.random.default_rng(seed)
-    return rng.uniform(-0.03, 0.03, (2, 2)), rng.uniform(-2, 2, 2) + [3.0, -2.0]
+    return rng.uniform(-0.03, 0.03, (2, 2)), rng.uniform(-2, 2, 2) + np.array([3.0, -2.0])
 
 
 def moved(points: np.ndarray, seed: int) -> np.ndarray:

@@ -27,7 +27,7 @@ def test_between_pixels() -> None:
     assert valid.all()
     np.testing.assert_allclose(found, affine(points), atol=1e-5)
     # The equation's error, with motion from image 1 to image 2.
-    error, _ = point_errors(field(30, 20), points, affine(points) + [0.3, -0.4])
+    error, _ = point_errors(field(30, 20), points, affine(points) + np.array([0.3, -0.4]))
     np.testing.assert_allclose(error, 0.5, atol=1e-5)
 
 

@@ -20,6 +20,7 @@ from ffngen.realworld.landmark_files import read_landmarks
 from ffngen.realworld.landmark_regions import REGIONS
 from ffngen.realworld.pair_list import open_pair_list
 
+HEADING = "image1,image2,landmarks1,landmarks2"
 SEQUENCES = (("S005", "001", 1), ("S005", "002", 2), ("S010", "001", 3))
 
 
@@ -224,13 +225,13 @@ def test_lists_of_pairs(tmp_path: Path) -> None:
     ("text", "says"),
     [
         ("image1,image2,landmarks1\na,b,c\n", "has no column landmarks2"),
-        ("image1,image2,landmarks1,landmarks2\n1_1.png,1_2.png,1.csv,\n", "row 2 has no landmarks2"),
-        ("image1,image2,landmarks1,landmarks2\n1_1.png,none.png,1.csv,1.npy\n", "row 2: image2 is not there: none.png"),
-        ("image1,image2,landmarks1,landmarks2\n", "lists no pair"),
-        ("image1,image2,landmarks1,landmarks2,name\n1_1.png,1_2.png,1.csv,1.npy,../x\n", "leads out of a folder"),
-        ("image1,image2,landmarks1,landmarks2,name\n" + 2 * "1_1.png,1_2.png,1.csv,1.npy,x\n", "row 2 has the name 'x' too"),
+        (f"{HEADING}\n1_1.png,1_2.png,1.csv,\n", "row 2 has no landmarks2"),
+        (f"{HEADING}\n1_1.png,none.png,1.csv,1.npy\n", "row 2: image2 is not there: none.png"),
+        (f"{HEADING}\n", "lists no pair"),
+        (f"{HEADING},name\n1_1.png,1_2.png,1.csv,1.npy,../x\n", "leads out of a folder"),
+        (f"{HEADING},name\n" + 2 * "1_1.png,1_2.png,1.csv,1.npy,x\n", "row 2 has the name 'x' too"),
     ],
-)  # fmt: skip
+)
 def test_faults_of_lists(tmp_path: Path, text: str, says: str) -> None:
     write_list(tmp_path / "set")
     path = tmp_path / "set" / "pairs.csv"

@@ -198,7 +198,9 @@ def test_a_trackers_frames(tracked: Any, tmp_path: Path) -> None:
     assert points.size == (200, 200)
 
     write_masks(tmp_path / "masks.pkl", 400)
-    text = run(root, "--dataset", "mead", "--head", head, "--head-family", "flame2020", "--masks", tmp_path / "masks.pkl")
+    text = run(
+        root, "--dataset", "mead", "--head", head, "--head-family", "flame2020", "--masks", tmp_path / "masks.pkl"
+    )
     assert "1 pairs of 1 subjects" in text and "expression flow, EPE in pixels at vertices" in text
     assert "of 200 on the face, by masks.pkl (the paper: 1,435 of 1,787)" in text
 
