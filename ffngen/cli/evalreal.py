@@ -192,11 +192,11 @@ def _measure(
     from ffngen.estimators import open_estimator
     from ffngen.evaluation.report import prepare_folder
     from ffngen.realworld.evaluate import evaluate_points
-    from ffngen.realworld.methods import EstimatorMethod, parse_flows
+    from ffngen.realworld.methods import ZERO, EstimatorMethod, parse_flows
     from ffngen.realworld.report import make_point_report, write_point_report
     from ffngen.tables import join
 
-    names = dict.fromkeys(("zero", *models, *checkpoints))
+    names = dict.fromkeys((ZERO, *models, *checkpoints))
     methods = [EstimatorMethod(open_estimator(name, iterations=iterations, device=device)) for name in names]
     methods += [parse_flows(text) for text in flows]  # type: ignore[misc]
     if len({method.name for method in methods}) != len(methods):

@@ -29,12 +29,6 @@ _SUBJECT, _SESSION = re.compile(r"S[0-9]{3}"), re.compile(r"[0-9]{3}")
 _MEND = "give the folder that holds cohn-kanade-images and Landmarks"
 _SUFFIXES = (".png", ".tif", ".tiff", ".jpg")
 
-#: Of sets that know no head-only image.
-HEAD_NOTE = (
-    "head flow has no truth in real images: it is compared at the bridge of the nose and the eyes' corners alone, "
-    "where nearly all motion is the head's"
-)
-
 
 def open_ck_plus(root: Path, *, origin: float = 0.0) -> PointSet:
     """All sequences of a copy of CK+, by subject and session.
@@ -45,7 +39,7 @@ def open_ck_plus(root: Path, *, origin: float = 0.0) -> PointSet:
     if not root.is_dir():
         raise InputFileError("no such folder", where=root, mend=_MEND)
     images, landmarks = _folder(root, IMAGES), _folder(root, (LANDMARKS,))
-    found = PointSet([], notes=[HEAD_NOTE])
+    found = PointSet([])
     sequences = 0
     for subject in _named(images, _SUBJECT):
         for session in _named(subject, _SESSION):

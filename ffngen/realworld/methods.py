@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
+from ffngen.dataset.layout import is_safe_name
 from ffngen.errors import InputFileError, JobError
 from ffngen.estimators.estimator import Estimate, Estimator, Rgb
 from ffngen.flow.files import read_flow
@@ -15,6 +16,9 @@ from ffngen.realworld.points import PairEntry
 #: Suffixes of flow files that are looked for, in this order.
 _SUFFIXES = (".flo", ".cflo", ".exr", ".npz", ".flo5", ".pfm", ".png")
 _KINDS = ("facial", "head", "expression")
+
+#: The estimator of no motion, whose error is the motion's own length.
+ZERO = "zero"
 
 
 class Method(Protocol):
@@ -90,6 +94,7 @@ class FlowFiles:
 def parse_flows(text: str) -> FlowFiles:
     """``NAME=DIR``; raises :class:`JobError` for anything else."""
     name, equals, folder = text.partition("=")
-    if not equals or not name.strip() or not folder:
-        raise JobError(f"{text[:60]!r} is not NAME=DIR", where="flows", mend="such as --flows true=dataset/flow")
-    return FlowFiles(name.strip(), Path(folder))
+    if not equals or not folder or not is_safe_name(name):
+        mend = "such as --flows true=dataset/flow, the name of letters, digits, '.', '_' and '-'"
+        raise JobError(f"{text[:60]!r} is not NAME=DIR", where="flows", mend=mend)
+    return FlowFiles(name, Path(folder))

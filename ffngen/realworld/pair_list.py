@@ -15,7 +15,7 @@ from typing import Any
 
 from ffngen.atomic import read_bounded
 from ffngen.errors import InputFileError
-from ffngen.realworld.ck_plus import HEAD_NOTE, load_landmark_pair
+from ffngen.realworld.ck_plus import load_landmark_pair
 from ffngen.realworld.points import PairEntry, PointSet
 
 _FILES = ("image1", "image2", "landmarks1", "landmarks2")
@@ -31,7 +31,7 @@ def open_pair_list(path: Path, *, origin: float = 0.0) -> PointSet:
     :raises InputFileError: the list cannot be read, or a row lacks a file; it names the row.
     """
     rows = _json_rows(path) if path.suffix.lower() == ".json" else _csv_rows(path)
-    found = PointSet([], notes=[HEAD_NOTE])
+    found = PointSet([])
     seen: dict[str, str] = {}
     for place, row in rows:
         entry = _entry(path, place, row, len(found.pairs) + 1, origin)

@@ -23,11 +23,16 @@ from ffngen.images import encode_png
 from ffngen.realworld.evaluate import PointEvaluation
 from ffngen.realworld.methods import Method
 from ffngen.realworld.pictures import draw_points
-from ffngen.realworld.points import PointSet
+from ffngen.realworld.points import FLOWS, PointSet
 from ffngen.realworld.published import DIFFERENCES, TABLE3, published_table
 from ffngen.realworld.summary import point_tables, summarise_points
 
 Kind = Literal["landmarks", "vertices"]
+
+_HEAD_NOTE = (
+    "real images tell nothing of head flow by itself: it is compared at the bridge of the nose and the eyes' corners "
+    "alone, where nearly all motion is the head's"
+)
 
 
 def make_point_report(
@@ -48,11 +53,13 @@ def make_point_report(
     :param truth: whether head flow has a truth of its own; without one it is compared at steady landmarks.
     """
     summary = summarise_points(evaluation)
-    titles = dict.fromkeys(("facial", "head", "expression"), f"at {kind}")
+    titles = dict.fromkeys(FLOWS, f"at {kind}")
+    notes = list(points.notes)
     if not truth:
         titles["head"] = "at the bridge of the nose and the eyes' corners"
     tables = point_tables(summary, titles)
-    notes = list(points.notes)
+    if not truth and any(table.title.startswith("head") for table in tables):
+        notes.append(_HEAD_NOTE)
     if evaluation.outside:
         notes.append(f"{evaluation.outside} {kind} lie outside their image 1 and are not measured")
     if published is not None:

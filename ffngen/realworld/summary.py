@@ -9,6 +9,7 @@ import numpy as np
 
 from ffngen.metrics.subject_bootstrap import subject_interval
 from ffngen.realworld.evaluate import PairErrors, PointEvaluation
+from ffngen.realworld.methods import ZERO
 from ffngen.realworld.points import FLOWS
 from ffngen.tables import Table
 
@@ -49,14 +50,14 @@ def _figures(group: Sequence[PairErrors]) -> dict[str, Any]:
 
 
 def point_tables(summary: dict[str, Any], titles: dict[str, str]) -> list[Table]:
-    """A table for each flow that is measured.
+    """A table for each flow that is measured; of head and expression flow where a method beside zero gives it.
 
     :param titles: flow -> what it is compared with.
     """
     made = []
     for flow in FLOWS:
         rows = {method: flows[flow] for method, flows in summary.items() if flow in flows}
-        if not rows:
+        if not rows or (flow != "facial" and set(rows) == {ZERO}):
             continue
         regions = list(dict.fromkeys(name for figures in rows.values() for name in figures["regions"]))
         without = any(figures["without_flow"] for figures in rows.values())

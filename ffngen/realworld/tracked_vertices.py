@@ -60,7 +60,9 @@ def open_tracked(
     else:
         found.notes.append(regions.sentence)
         found.facts = {"vertices": int(regions.counted.sum()), "face_vertices": regions.face}
-    if not visible:
+    if visible:
+        found.notes.append("only vertices that rays see, and away from outlines")
+    else:
         found.notes.append("vertices that the head itself hides are counted too; --visible leaves them away")
     return found
 

@@ -141,7 +141,13 @@ def _record(frames: Frames, names: Sequence[str], points: Sequence[Array64 | Non
     for one in points:
         state.update(b"none" if one is None else one.tobytes())
     source = frames.files[0] if frames.is_video else frames.files[0].parent
-    return {"source": source.name, "step": step, "frames": list(names), "landmarks_sha256": state.hexdigest()}
+    return {
+        "source": source.name,
+        "size": list(frames.size),
+        "step": step,
+        "frames": list(names),
+        "landmarks_sha256": state.hexdigest(),
+    }
 
 
 def _claim(out: Path, name: str, record: dict[str, Any]) -> None:

@@ -86,7 +86,8 @@ def from_masks(path: Path, vertex_count: int) -> VertexRegions:
 def from_model(model: HeadModel, vertex_count: int) -> VertexRegions | None:
     """The regions of a head model, or None where it has none of them.
 
-    A vertex between regions belongs to the first of lips, eyes, nose, brows, forehead.
+    A vertex between regions belongs to the first of lips, eyes, nose, brows, forehead; cheeks are the rest of the
+    face, chin and jaw included, so that the regions make up the face as in the paper.
 
     :param vertex_count: V; vertices after the model's own (props) belong to no region.
     """
