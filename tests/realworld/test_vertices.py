@@ -198,11 +198,27 @@ def test_a_trackers_frames(tracked: Any, tmp_path: Path) -> None:
     assert points.size == (200, 200)
 
     write_masks(tmp_path / "masks.pkl", 400)
-    text = run(
-        root, "--dataset", "mead", "--head", head, "--head-family", "flame2020", "--masks", tmp_path / "masks.pkl"
+    command = (
+        root,
+        "--dataset",
+        "mead",
+        "--head",
+        head,
+        "--head-family",
+        "flame2020",
+        "--masks",
+        tmp_path / "masks.pkl",
     )
-    assert "1 pairs of 1 subjects" in text and "expression flow, EPE in pixels at vertices" in text
+    text = run(*command)
+    assert "1 pairs of 1 subjects" in text
     assert "of 200 on the face, by masks.pkl (the paper: 1,435 of 1,787)" in text
+    zero = json.loads(run(*command, "--json"))["results"]["zero"]
+    for flow_name, figures in zero.items():
+        counted = from_masks(tmp_path / "masks.pkl", 400).counted
+        counted = counted & ((points.start >= -0.5) & (points.start <= 199.5)).all(axis=1)
+        lengths = np.linalg.norm(points.motion[flow_name][counted], axis=1)
+        assert figures["epe"] == pytest.approx(lengths.mean(), abs=1e-9)
+    assert list(zero) == ["facial", "head", "expression"]
 
 
 def test_faults_of_trackers(tracked: Any, tmp_path: Path) -> None:
