@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from ffngen.errors import InputFileError
+from ffngen.errors import FfngenError, InputFileError
 from ffngen.estimators.estimator import Estimate, Rgb
 from ffngen.images import read_image
 from ffngen.metrics.point_errors import inside_picture, point_errors
@@ -78,7 +78,7 @@ def evaluate_points(
     Points outside image 1 have no flow and are not measured; a point whose motion leads out of image 2 is.
 
     :param keep_worst: keep so many of each method's worst pairs for pictures.
-    :raises FfngenError: a file of a pair is at fault, or the images of a pair differ in size.
+    :raises FfngenError: a file of a pair is at fault, the images of a pair differ in size, or a flow has another one.
     """
     result = PointEvaluation()
     heaps: dict[str, list[tuple[float, int, Pictured]]] = {method.name: [] for method in methods}
@@ -91,7 +91,7 @@ def evaluate_points(
         for method in methods:
             estimate = method.estimate(pair, *images)
             errors = [
-                _errors(method.name, flow, pair, getattr(estimate, flow), found, within)
+                _errors(method.name, flow, pair, getattr(estimate, flow), found, within, (height, width))
                 for flow in found.motion
                 if getattr(estimate, flow) is not None
             ]
@@ -125,7 +125,10 @@ def _errors(
     estimate: NDArray[np.float32],
     points: PairPoints,
     within: NDArray[np.bool_],
+    size: tuple[int, int],
 ) -> PairErrors:
+    if estimate.shape[:2] != size:
+        raise FfngenError(f"gave a flow of {estimate.shape} for an image of {size}", where=method)
     asked = points.counted[flow] & within
     error, valid = point_errors(estimate, points.start, points.motion[flow])
     used = asked & valid

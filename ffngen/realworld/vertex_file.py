@@ -29,8 +29,8 @@ from ffngen.images import image_size
 Array64 = NDArray[np.float64]
 
 _KEYS = ("images", "vertices_2d", "vertices", "K", "T_cam_world", "faces", "region_names", "region_vertices", "subject")
-#: 10,000 frames of FLAME in float64.
-_MAX_BYTES = 2 << 30
+#: Some 8,900 frames of FLAME in float32.
+_MAX_BYTES = 512 << 20
 _MEND = "it needs images (T,) and vertices_2d (T, V, 2), or vertices (T, V, 3) with K and T_cam_world"
 
 
