@@ -14,7 +14,6 @@ all neighbouring files of a scene are a pair.
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -23,13 +22,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from ffngen.atomic import read_bounded, write_atomic
+from ffngen.dataset.labels.files import write_grey
 from ffngen.dataset.layout import is_safe_name
 from ffngen.errors import DatasetError, FfngenError, InputFileError, JobError
 from ffngen.flow.files import write_flow
-from ffngen.images import encode_png
+from ffngen.images import encode_png, read_image
 from ffngen.prediction.frames import Frames
 from ffngen.realworld.frame_landmarks import read_frame_landmarks
 from ffngen.realworld.triangles import triangle_flow
@@ -85,10 +84,12 @@ def write_triangle_labels(
     runs = list(_runs(points, names, labels))
     if not runs:
         raise InputFileError("no two neighbouring frames have landmarks", where=landmarks)
-    _claim(out, name, _record(frames, names, points, step))
+    scenes = [name] if len(runs) == 1 else [f"{name}-{number}" for number in range(1, len(runs) + 1)]
+    _claim(out, name, scenes, _record(frames, names, points, step))
+    # Readers sort names as text.
+    digits = max(4, len(str(len(names))))
     place: dict[int, tuple[str, int]] = {}
-    for number, run in enumerate(runs, 1):
-        scene = name if len(runs) == 1 else f"{name}-{number}"
+    for scene, run in zip(scenes, runs, strict=True):
         labels.scenes.append(scene)
         place |= {index: (scene, step_in + 1) for step_in, index in enumerate(run)}
         for kind in ("clean", "flow", "invalid"):
@@ -100,7 +101,8 @@ def write_triangle_labels(
             after = points[index + 1] if place.get(index + 1, ("", 0)) == (scene, number + 1) else None
             before = points[index]
             assert before is not None
-            share = _write_frame(out, scene, number, image, before, after, labels, names[index])
+            stem = f"frame_{number:0{digits}d}"
+            share = _write_frame(out, scene, stem, image, before, after, labels, names[index])
             shares += [] if share is None else [share]
         progress(index + 1, len(names))
     labels.valid = float(np.mean(shares))
@@ -150,23 +152,27 @@ def _record(frames: Frames, names: Sequence[str], points: Sequence[Array64 | Non
     }
 
 
-def _claim(out: Path, name: str, record: dict[str, Any]) -> None:
+def _claim(out: Path, name: str, scenes: Sequence[str], record: dict[str, Any]) -> None:
     path = out / RECORD_FOLDER / f"{name}.json"
     text = json.dumps(record, indent=1) + "\n"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DatasetError(f"cannot be used: {error.strerror}", where=out, mend="give another folder") from error
-    if path.is_file() and read_bounded(path, 64 << 20).decode(errors="replace") != text:
-        mend = "give another --name, or delete it and its scenes"
-        raise DatasetError("holds scenes of other frames, landmarks or settings under this name", where=path, mend=mend)
+    mend = "give another --name, or delete it and its scenes"
+    if path.is_file():
+        if read_bounded(path, 64 << 20).decode(errors="replace") != text:
+            what = "holds scenes of other frames, landmarks or settings under this name"
+            raise DatasetError(what, where=path, mend=mend)
+    elif there := next((scene for scene in scenes if (out / "training" / "clean" / scene).exists()), None):
+        raise DatasetError("is a scene of another video", where=out / "training" / "clean" / there, mend=mend)
     write_atomic(path, text.encode())
 
 
 def _write_frame(
     out: Path,
     scene: str,
-    number: int,
+    stem: str,
     image: NDArray[np.uint8],
     before: Array64,
     after: Array64 | None,
@@ -174,7 +180,6 @@ def _write_frame(
     name: str,
 ) -> float | None:
     """Write a frame and, where there is a next one, its flow, which comes last; returns the share that is valid."""
-    stem = f"frame_{number:04d}"
     picture = out / "training" / "clean" / scene / f"{stem}.png"
     if not picture.is_file():
         write_atomic(picture, encode_png(image))
@@ -185,13 +190,11 @@ def _write_frame(
     mask = out / "training" / "invalid" / scene / f"{stem}.png"
     if path.is_file() and mask.is_file():
         labels.kept += 1
+        return float((read_image(mask)[..., 0] == 0).mean())
     try:
         flow, valid = triangle_flow(before, after, (image.shape[1], image.shape[0]))
     except FfngenError as error:
         raise InputFileError(error.what, where=name, mend=error.mend) from error
-    if not (path.is_file() and mask.is_file()):
-        buffer = io.BytesIO()
-        Image.fromarray(np.where(valid, 0, 255).astype(np.uint8)).save(buffer, "PNG")
-        write_atomic(mask, buffer.getvalue())
-        write_flow(path, flow, valid)
+    write_grey(mask, np.where(valid, 0, 255).astype(np.uint8))
+    write_flow(path, flow, valid)
     return float(valid.mean())

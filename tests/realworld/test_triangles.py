@@ -161,6 +161,8 @@ def test_what_is_there_is_kept(footage: tuple[Path, Path], tmp_path: Path) -> No
     other = json.loads(run(*arguments, "--name", "second", "--step", "2"))
     assert other["scenes"] == ["second"] and other["pairs"] == 2
     assert len(list((tmp_path / "out/training/flow").glob("*/*.flo"))) == 5
+    says = "training/clean/talk-1: is a scene of another video"
+    assert says in run(*arguments[:-1], "--name", "talk-1", "--step", "2", code=2)
 
 
 def test_landmarks_of_a_video(tmp_path: Path) -> None:
