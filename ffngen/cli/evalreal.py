@@ -54,7 +54,8 @@ def command() -> None:
 
     The end-point error (equation 6) of the flow at points of image 1 whose motion to image 2 is known: annotated
     landmarks, or the projected vertices of a tracked head. Every pair counts alike; intervals are a bootstrap over
-    subjects; zero, no motion at all, is always a row, so that its error is the motion's own length.
+    subjects; zero, no motion at all, is always a row, so that its error is the motion's own length. With --out, a
+    run that was stopped goes on when repeated.
     """
 
 
@@ -191,7 +192,8 @@ def _measure(
     from ffngen.dataset.read import spread_evenly
     from ffngen.estimators import open_estimator
     from ffngen.evaluation.report import prepare_folder
-    from ffngen.realworld.evaluate import evaluate_points
+    from ffngen.realworld.evaluate import evaluate_points, worst_pairs
+    from ffngen.realworld.journal import JOURNAL_FILE, Journal
     from ffngen.realworld.methods import ZERO, EstimatorMethod, parse_flows
     from ffngen.realworld.report import make_point_report, write_point_report
     from ffngen.tables import join
@@ -207,18 +209,17 @@ def _measure(
         prepare_folder(out)
     with make_progress(quiet=as_json) as bar:
         task = bar.add_task("evaluating", total=len(points.pairs), note="")
-        evaluation = evaluate_points(
-            points,
-            methods,
-            keep_worst=worst if out is not None else 0,
-            progress=lambda done, total: bar.update(task, completed=done),
+        journal = None if out is None else Journal(out / JOURNAL_FILE, _content(points, (*models, *checkpoints)))
+        errors = evaluate_points(
+            points, methods, journal=journal, progress=lambda done, total: bar.update(task, completed=done)
         )
     report = make_point_report(
-        kind, points, evaluation, methods, dataset=dataset, path=path, published=published,
+        kind, points, errors, methods, dataset=dataset, path=path, published=published,
         truth=dataset == "ffngen" or kind == "vertices",
     )  # fmt: skip
-    if out is not None:
-        write_point_report(out, report, evaluation)
+    if out is not None and journal is not None:
+        write_point_report(out, report, errors, worst_pairs(points, methods, errors, worst))
+        journal.remove()
     if as_json:
         click.echo(json.dumps(report.record, indent=1))
         return
@@ -232,6 +233,21 @@ def _measure(
         click.echo(
             f"\nlook at  {out / 'worst'}\n  tables {out / 'tables.md'}, {out / 'tables.tex'}, {out / 'pairs.csv'}"
         )
+
+
+def _content(points: Any, names: tuple[str, ...]) -> dict[str, Any]:
+    """What the figures are a function of, for the journal: options, pairs, and the content of checkpoints."""
+    from ffngen.atomic import sha256_file
+
+    context = click.get_current_context()
+    aside = ("out", "as_json", "worst", "flows")
+    files = {name: Path(name.partition("@")[2] or name) for name in names}
+    return {
+        "command": context.info_name,
+        "options": {name: str(value) for name, value in context.params.items() if name not in aside},
+        "files": {name: sha256_file(file) for name, file in files.items() if file.is_file()},
+        "pairs": [[pair.name, *map(str, pair.images)] for pair in points.pairs],
+    }
 
 
 def _tell_left_out(lines: list[str], out: Path | None) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,32 +12,10 @@ from ffngen.errors import FfngenError, InputFileError
 from ffngen.estimators.estimator import Estimate, Rgb
 from ffngen.images import read_image
 from ffngen.metrics.point_errors import inside_picture, point_errors
+from ffngen.realworld.journal import Journal
 from ffngen.realworld.methods import Method
-from ffngen.realworld.points import PairEntry, PairPoints, PointSet
-
-
-@dataclass(frozen=True)
-class PairErrors:
-    """The error of one method's flow at the points of one pair.
-
-    :param method: whose flow it is.
-    :param flow: ``facial``, ``head`` or ``expression``.
-    :param pair: which pair.
-    :param epe: the mean end-point error, pixels: equation 6. None where no point could be measured.
-    :param motion: the mean length of the true motion at the same points, pixels.
-    :param points: how many there were.
-    :param without_flow: how many more the method gave no flow for.
-    :param regions: name -> mean error and number of points.
-    """
-
-    method: str
-    flow: str
-    pair: PairEntry
-    epe: float | None
-    motion: float
-    points: int
-    without_flow: int
-    regions: Mapping[str, tuple[float, int]]
+from ffngen.realworld.pair_errors import PairErrors
+from ffngen.realworld.points import FLOWS, PairEntry, PairPoints, PointSet
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,58 +29,53 @@ class Pictured:
     estimate: Estimate
 
 
-@dataclass
-class PointEvaluation:
-    """What was measured.
-
-    :param errors: of every method, flow and pair.
-    :param outside: points that lay outside image 1, over all pairs.
-    :param worst: method -> its pairs with the largest facial error, the worst first.
-    """
-
-    errors: list[PairErrors] = field(default_factory=list)
-    outside: int = 0
-    worst: dict[str, list[Pictured]] = field(default_factory=dict)
-
-
 def evaluate_points(
     points: PointSet,
     methods: Sequence[Method],
     *,
-    keep_worst: int = 0,
+    journal: Journal | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
-) -> PointEvaluation:
+) -> list[PairErrors]:
     """Run every method on every pair.
 
     Points outside image 1 have no flow and are not measured; a point whose motion leads out of image 2 is.
 
-    :param keep_worst: keep so many of each method's worst pairs for pictures.
+    :param journal: holds what need not be measured again, and is told what was.
+    :returns: the errors of every pair, method and flow.
     :raises FfngenError: a file of a pair is at fault, the images of a pair differ in size, or a flow has another one.
     """
-    result = PointEvaluation()
-    heaps: dict[str, list[tuple[float, int, Pictured]]] = {method.name: [] for method in methods}
+    result: list[PairErrors] = []
     for number, pair in enumerate(points.pairs):
-        found = pair.load()
-        images = _images(pair, found)
-        height, width = images[0].shape[:2]
-        within = inside_picture(found.start, width, height)
-        result.outside += int((found.counted["facial"] & ~within).sum())
-        for method in methods:
-            estimate = method.estimate(pair, *images)
-            errors = [
-                _errors(method.name, flow, pair, getattr(estimate, flow), found, within, (height, width))
-                for flow in found.motion
-                if getattr(estimate, flow) is not None
-            ]
-            result.errors += errors
-            error = errors[0].epe
-            if keep_worst and error is not None:
-                heap = heaps[method.name]
-                heapq.heappush(heap, (error, -number, Pictured(error, pair, images, found, estimate)))
-                if len(heap) > keep_worst:
-                    heapq.heappop(heap)
+        known = {method.name: None if journal is None else journal.get(method.name, pair.name) for method in methods}
+        if any(errors is None for errors in known.values()):
+            found = pair.load()
+            images = _images(pair, found)
+            for method in methods:
+                if known[method.name] is None:
+                    errors = _pair_errors(method.name, pair, found, method.estimate(pair, *images), images[0])
+                    known[method.name] = errors
+                    if journal is not None and method.is_kept:
+                        journal.add(method.name, pair.name, errors)
+        result += [one for errors in known.values() for one in errors or []]
         progress(number + 1, len(points.pairs))
-    result.worst = {name: [item for _, _, item in sorted(heap, reverse=True)] for name, heap in heaps.items()}
+    return result
+
+
+def worst_pairs(
+    points: PointSet, methods: Sequence[Method], errors: Sequence[PairErrors], count: int
+) -> dict[str, list[Pictured]]:
+    """Each method's pairs with the largest facial error, the worst first; their flow is estimated once more."""
+    pairs = {pair.name: pair for pair in points.pairs}
+    result: dict[str, list[Pictured]] = {}
+    for method in methods:
+        measured = [(one.epe, one.pair) for one in errors if (one.method, one.flow) == (method.name, FLOWS[0])]
+        worst = sorted(((epe, name) for epe, name in measured if epe is not None), reverse=True)[:count]
+        result[method.name] = []
+        for epe, name in worst:
+            found = pairs[name].load()
+            images = _images(pairs[name], found)
+            estimate = method.estimate(pairs[name], *images)
+            result[method.name].append(Pictured(epe, pairs[name], images, found, estimate))
     return result
 
 
@@ -118,33 +90,34 @@ def _images(pair: PairEntry, points: PairPoints) -> tuple[Rgb, Rgb]:
     return image1, image2
 
 
-def _errors(
-    method: str,
-    flow: str,
-    pair: PairEntry,
-    estimate: NDArray[np.float32],
-    points: PairPoints,
-    within: NDArray[np.bool_],
-    size: tuple[int, int],
-) -> PairErrors:
-    if estimate.shape[:2] != size:
-        raise FfngenError(f"gave a flow of {estimate.shape} for an image of {size}", where=method)
-    asked = points.counted[flow] & within
-    error, valid = point_errors(estimate, points.start, points.motion[flow])
-    used = asked & valid
-    length = np.hypot(points.motion[flow][:, 0], points.motion[flow][:, 1])
-    regions = {
-        name: (float(error[used & members].mean()), int((used & members).sum()))
-        for name, members in points.regions.items()
-        if (used & members).any()
-    }
-    return PairErrors(
-        method=method,
-        flow=flow,
-        pair=pair,
-        epe=float(error[used].mean()) if used.any() else None,
-        motion=float(length[used].mean()) if used.any() else 0.0,
-        points=int(used.sum()),
-        without_flow=int((asked & ~valid).sum()),
-        regions=regions,
-    )
+def _pair_errors(method: str, pair: PairEntry, points: PairPoints, estimate: Estimate, image: Rgb) -> list[PairErrors]:
+    """The errors of each flow that both the points and the method know."""
+    height, width = image.shape[:2]
+    within = inside_picture(points.start, width, height)
+    result = []
+    for flow, motion in points.motion.items():
+        found: NDArray[np.float32] | None = getattr(estimate, flow)
+        if found is None:
+            continue
+        if found.shape[:2] != (height, width):
+            raise FfngenError(f"gave a flow of {found.shape} for an image of {(height, width)}", where=method)
+        error, valid = point_errors(found, points.start, motion)
+        asked = points.counted[flow] & within
+        used = asked & valid
+        length = np.hypot(motion[:, 0], motion[:, 1])
+        regions = {name: error[used & members] for name, members in points.regions.items()}
+        errors = PairErrors(
+            method=method,
+            flow=flow,
+            pair=pair.name,
+            sequence=pair.sequence,
+            subject=pair.subject,
+            epe=float(error[used].mean()) if used.any() else None,
+            motion=float(length[used].mean()) if used.any() else 0.0,
+            points=int(used.sum()),
+            without_flow=int((asked & ~valid).sum()),
+            outside=int((points.counted[flow] & ~within).sum()),
+            regions={name: float(values.mean()) for name, values in regions.items() if len(values)},
+        )
+        result.append(errors)
+    return result

@@ -32,12 +32,18 @@ class Method(Protocol):
     def details(self) -> dict[str, str]:
         """What else to say of it."""
 
+    @property
+    def is_kept(self) -> bool:
+        """Whether a run that goes on takes over what was measured of it."""
+
     def estimate(self, pair: PairEntry, image1: Rgb, image2: Rgb) -> Estimate:
         """The flows between two images (H, W, 3) uint8 RGB of one size."""
 
 
 class EstimatorMethod:
     """An estimator, which sees the images alone."""
+
+    is_kept = True
 
     def __init__(self, estimator: Estimator) -> None:
         self.name, self.details = estimator.name, estimator.details
@@ -56,6 +62,9 @@ class FlowFiles:
 
     :raises InputFileError: no such folder.
     """
+
+    #: Files may have changed, and are read quickly.
+    is_kept = False
 
     def __init__(self, name: str, folder: Path) -> None:
         if not folder.is_dir():

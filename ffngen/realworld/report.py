@@ -13,15 +13,16 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from ffngen.atomic import write_atomic
 from ffngen.evaluation.report import Report
 from ffngen.images import encode_png
-from ffngen.realworld.evaluate import PointEvaluation
+from ffngen.realworld.evaluate import Pictured
 from ffngen.realworld.methods import Method
+from ffngen.realworld.pair_errors import PairErrors
 from ffngen.realworld.pictures import draw_points
 from ffngen.realworld.points import FLOWS, PointSet
 from ffngen.realworld.published import DIFFERENCES, TABLE3, published_table
@@ -38,7 +39,7 @@ _HEAD_NOTE = (
 def make_point_report(
     kind: Kind,
     points: PointSet,
-    evaluation: PointEvaluation,
+    errors: Sequence[PairErrors],
     methods: Sequence[Method],
     *,
     dataset: str,
@@ -52,7 +53,7 @@ def make_point_report(
     :param published: the row of the paper's Table 3 that stands beside it, or None.
     :param truth: whether head flow has a truth of its own; without one it is compared at steady landmarks.
     """
-    summary = summarise_points(evaluation)
+    summary = summarise_points(errors)
     titles = dict.fromkeys(FLOWS, f"at {kind}")
     notes = list(points.notes)
     if not truth:
@@ -60,8 +61,9 @@ def make_point_report(
     tables = point_tables(summary, titles)
     if not truth and any(table.title.startswith("head") for table in tables):
         notes.append(_HEAD_NOTE)
-    if evaluation.outside:
-        notes.append(f"{evaluation.outside} {kind} lie outside their image 1 and are not measured")
+    outside = sum(one.outside for one in errors if (one.method, one.flow) == (methods[0].name, FLOWS[0]))
+    if outside:
+        notes.append(f"{outside} {kind} lie outside their image 1 and are not measured")
     if published is not None:
         tables.append(published_table(published))
         notes.append(f"beside the paper's figures: {DIFFERENCES[published]}")
@@ -72,7 +74,7 @@ def make_point_report(
         "pairs": len(points.pairs),
         "subjects": len({pair.subject for pair in points.pairs}),
         **points.facts,
-        "outside": evaluation.outside,
+        "outside": outside,
         "left_out": points.left_out,
         "notes": notes,
         "estimators": {method.name: method.details for method in methods},
@@ -82,12 +84,14 @@ def make_point_report(
     return Report(record, tables)
 
 
-def write_point_report(out: Path, report: Report, evaluation: PointEvaluation) -> None:
+def write_point_report(
+    out: Path, report: Report, errors: Sequence[PairErrors], worst: Mapping[str, Sequence[Pictured]]
+) -> None:
     """Write a report's files into a folder that is there."""
-    write_atomic(out / "pairs.csv", _pairs_csv(evaluation).encode())
+    write_atomic(out / "pairs.csv", _pairs_csv(errors).encode())
     write_atomic(out / "tables.md", "\n\n".join(table.markdown() for table in report.tables).encode() + b"\n")
     write_atomic(out / "tables.tex", "\n\n".join(table.latex() for table in report.tables).encode() + b"\n")
-    for name, items in evaluation.worst.items():
+    for name, items in worst.items():
         folder = out / "worst" / name.replace("/", "_").replace(":", "_")
         folder.mkdir(parents=True, exist_ok=True)
         for place, item in enumerate(items, 1):
@@ -95,16 +99,15 @@ def write_point_report(out: Path, report: Report, evaluation: PointEvaluation) -
     write_atomic(out / "report.json", (json.dumps(report.record, indent=1) + "\n").encode())
 
 
-def _pairs_csv(evaluation: PointEvaluation) -> str:
-    regions = list(dict.fromkeys(name for errors in evaluation.errors for name in errors.regions))
+def _pairs_csv(errors: Sequence[PairErrors]) -> str:
+    regions = list(dict.fromkeys(name for one in errors for name in one.regions))
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     heading = ("method", "flow", "subject", "sequence", "pair", "epe", "motion", "points", "without_flow")
     writer.writerow((*heading, *(f"epe_{name}" for name in regions)))
-    for errors in evaluation.errors:
-        pair = errors.pair
-        means = [errors.regions[name][0] if name in errors.regions else None for name in regions]
-        cells = ["" if value is None else f"{value:.6g}" for value in (errors.epe, errors.motion, *means)]
-        names = (errors.method, errors.flow, pair.subject, pair.sequence, pair.name)
-        writer.writerow((*names, *cells[:2], errors.points, errors.without_flow, *cells[2:]))
+    for one in errors:
+        means = [one.regions.get(name) for name in regions]
+        cells = ["" if value is None else f"{value:.6g}" for value in (one.epe, one.motion, *means)]
+        names = (one.method, one.flow, one.subject, one.sequence, one.pair)
+        writer.writerow((*names, *cells[:2], one.points, one.without_flow, *cells[2:]))
     return text.getvalue()

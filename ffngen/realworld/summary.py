@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from ffngen.metrics.subject_bootstrap import subject_interval
-from ffngen.realworld.evaluate import PairErrors, PointEvaluation
 from ffngen.realworld.methods import ZERO
+from ffngen.realworld.pair_errors import PairErrors
 from ffngen.realworld.points import FLOWS
 from ffngen.tables import Table
 
 
-def summarise_points(evaluation: PointEvaluation) -> dict[str, Any]:
+def summarise_points(measured: Sequence[PairErrors]) -> dict[str, Any]:
     """Method -> flow -> figures, JSON-ready.
 
     ``epe`` and ``motion`` are means over pairs, pixels; ``interval`` is the 95% interval of ``epe`` over subjects, or
@@ -22,8 +22,8 @@ def summarise_points(evaluation: PointEvaluation) -> dict[str, Any]:
     points that the method gave no flow for, which are left out of its error.
     """
     table: dict[str, Any] = {}
-    for method in dict.fromkeys(errors.method for errors in evaluation.errors):
-        of_method = [errors for errors in evaluation.errors if errors.method == method]
+    for method in dict.fromkeys(errors.method for errors in measured):
+        of_method = [errors for errors in measured if errors.method == method]
         groups = {flow: [errors for errors in of_method if errors.flow == flow] for flow in FLOWS}
         table[method] = {flow: _figures(group) for flow, group in groups.items() if group}
     return table
@@ -32,10 +32,10 @@ def summarise_points(evaluation: PointEvaluation) -> dict[str, Any]:
 def _figures(group: Sequence[PairErrors]) -> dict[str, Any]:
     measured = [errors for errors in group if errors.epe is not None]
     epe = [errors.epe for errors in measured if errors.epe is not None]
-    subjects = [errors.pair.subject for errors in measured]
+    subjects = [errors.subject for errors in measured]
     regions: dict[str, list[float]] = {}
     for errors in measured:
-        for name, (mean, _) in errors.regions.items():
+        for name, mean in errors.regions.items():
             regions.setdefault(name, []).append(mean)
     return {
         "epe": float(np.mean(epe)) if epe else None,

@@ -15,6 +15,7 @@ from real_sets import HEIGHT, WIDTH, flow, landmarks, moved, pictures, write_ck_
 from ffngen.cli import main
 from ffngen.errors import InputFileError
 from ffngen.flow.files import write_flow
+from ffngen.images import read_image
 from ffngen.realworld.ck_plus import open_ck_plus
 from ffngen.realworld.landmark_files import read_landmarks
 from ffngen.realworld.landmark_regions import REGIONS
@@ -256,3 +257,29 @@ def test_files_that_hold_no_landmarks(tmp_path: Path, suffix: str) -> None:
             read_landmarks(path)
     with pytest.raises(InputFileError):
         read_landmarks(tmp_path)
+
+
+def test_a_run_that_was_stopped_goes_on(ck: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The third pair fails; what was measured of the others is not measured again, and the figures are the same."""
+    out = tmp_path / "report"
+    command = ("landmarks", ck, "--dataset", "ck+", "--model", "dis", "--out", out, "--worst", 0)
+    whole = tmp_path / "whole"
+    run(*command[:-3], whole, "--worst", 0)
+    assert not (whole / "measured.jsonl").exists()
+    image = ck / "cohn-kanade-images/S010/001/S010_001_00000004.png"
+    content = image.read_bytes()
+    image.write_bytes(b"")
+    run(*command, code=2)
+    journal = out / "measured.jsonl"
+    assert len(journal.read_text().splitlines()) == 1 + 2 * 2
+    journal.write_text(journal.read_text() + '{"method": "dis", "pa')  # cut off by a power cut
+    image.write_bytes(content)
+    seen: list[tuple[int, ...]] = []
+    monkeypatch.setattr("ffngen.realworld.evaluate.read_image", lambda path: seen.append(1) or read_image(path))
+    run(*command)
+    assert len(seen) == 2 and not journal.exists()
+    for name in ("pairs.csv", "tables.md", "report.json"):
+        assert (out / name).read_text() == (whole / name).read_text()
+    # Another set, or other settings, begin anew.
+    run(*command, "--limit", 2)
+    assert json.loads((out / "report.json").read_text())["pairs"] == 2
