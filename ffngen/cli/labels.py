@@ -73,9 +73,9 @@ def triangles_command(
     if as_json:
         click.echo(json.dumps({"dataset": str(out), **asdict(labels)}, indent=1))
         return
-    kept = f", {labels.kept} of them there already" if labels.kept else ""
+    kept = f" ({labels.kept} were there already)" if labels.kept else ""
     click.echo(
-        f"{out}: {labels.pairs} pairs{kept} in {', '.join(labels.scenes)}; "
+        f"{out}: {labels.pairs} pairs in {', '.join(labels.scenes)}{kept}; "
         f"{labels.valid:.1%} of their pixels have a motion"
     )
     for line in labels.left_out[:5]:
