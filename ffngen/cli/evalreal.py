@@ -30,7 +30,8 @@ _METHODS = (
 )  # fmt: skip
 _ORIGIN = click.option(
     "--pixel-origin", type=click.Choice(["0", "0.5", "1"]), default="0", show_default=True,
-    help="What the set calls the centre of the top-left pixel: 0.5 counts from its corner, 1 is MATLAB's.",
+    help="What the set calls the centre of the top-left pixel: 0.5 counts from its corner, 1 is MATLAB's. It moves "
+    "where flow is sampled, and no displacement.",
 )  # fmt: skip
 _SPLIT = click.option(
     "--split", default="all", show_default=True, type=click.Choice(["train", "test", "val", "all"]),

@@ -32,7 +32,7 @@ def open_tracked(
     masks: Path | None = None,
     origin: float = 0.0,
 ) -> PointSet:
-    """All videos at or below a path.
+    """All videos at or below a path: trackers' folders, and where there is none, .npz files.
 
     :param gap: from each frame to so many after it; or from the first to the last.
     :param visible: count those vertices alone that rays see.
@@ -48,7 +48,9 @@ def open_tracked(
     found = PointSet([])
     regions = None if model is None else _regions(None, model.vertex_count, model, masks)
     add_tracks(found, root, model=model, regions=regions, gap=gap, visible=visible)
-    files = sorted(path for _, paths in find_files(root, lambda name: name.endswith(".npz")) for path in paths)
+    files: list[Path] = []
+    if not found.pairs:  # trackers keep files of their own
+        files = sorted(path for _, paths in find_files(root, lambda name: name.endswith(".npz")) for path in paths)
     for path in files:
         regions = _add(found, path, root, gap=gap, visible=visible, model=model, masks=masks, origin=origin) or regions
     if not found.pairs:

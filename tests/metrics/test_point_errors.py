@@ -50,7 +50,7 @@ def test_unknown_pixels() -> None:
     np.testing.assert_allclose(found[valid], affine(points[valid]), atol=1e-5)
 
 
-def test_intervals_are_over_subjects() -> None:
+def test_intervals_are_over_subjects(monkeypatch: pytest.MonkeyPatch) -> None:
     """Many pairs of few subjects are no more certain than few; against the normal interval of subject means."""
     rng = np.random.default_rng(1)
     means = rng.normal(5, 1, 40)
@@ -60,6 +60,8 @@ def test_intervals_are_over_subjects() -> None:
     half = 1.96 * means.std() / np.sqrt(40)
     assert low == pytest.approx(values.mean() - half, abs=0.06)
     assert high == pytest.approx(values.mean() + half, abs=0.06)
+    assert (low, high) == subject_interval(list(values), list(subjects))
+    monkeypatch.setattr("ffngen.metrics.subject_bootstrap._AT_ONCE", 40 * 333)
     assert (low, high) == subject_interval(list(values), list(subjects))
     assert subject_interval([1.0, 2.0], ["a", "a"]) is None
     # Every pair counts alike: the subject with more pairs weighs more.
