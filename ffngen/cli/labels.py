@@ -65,7 +65,7 @@ def triangles_command(
             opened,
             landmarks,
             out,
-            name=name or frames.resolve().stem,
+            name=name or (frames.resolve().stem if opened.is_video else frames.resolve().name),
             step=step,
             origin=float(pixel_origin),
             progress=lambda done, total: bar.update(task, completed=done, total=total),

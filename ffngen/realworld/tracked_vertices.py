@@ -51,8 +51,12 @@ def open_tracked(
     files: list[Path] = []
     if not found.pairs:  # trackers keep files of their own
         files = sorted(path for _, paths in find_files(root, lambda name: name.endswith(".npz")) for path in paths)
-    for path in files:
-        regions = _add(found, path, root, gap=gap, visible=visible, model=model, masks=masks, origin=origin) or regions
+    for number, path in enumerate(files):
+        own = _add(found, path, root, gap=gap, visible=visible, model=model, masks=masks, origin=origin)
+        if number and (own is None) != (regions is None):
+            what = f"states {'no' if own is None else 'its'} regions, and {files[0].name} {'none' if own else 'does'}"
+            raise InputFileError(what, where=path, mend="give all videos regions, or none")
+        regions = own
     if not found.pairs:
         reason = f": {found.left_out[0]}" if found.left_out else ""
         raise InputFileError(f"holds no pair of tracked frames{reason}", where=root, mend=_MEND)

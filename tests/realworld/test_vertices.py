@@ -209,8 +209,9 @@ def test_a_trackers_frames(tracked: Any, tmp_path: Path) -> None:
         "--masks",
         tmp_path / "masks.pkl",
     )
+    np.savez(root / "W021_happy" / "other.npz", anything=np.zeros(3))
     text = run(*command)
-    assert "1 pairs of 1 subjects" in text
+    assert "1 pairs of 1 subjects" in text  # and a file of the tracker's own is passed over
     assert "of 200 on the face, by masks.pkl (the paper: 1,435 of 1,787)" in text
     zero = json.loads(run(*command, "--json"))["results"]["zero"]
     for flow_name, figures in zero.items():
@@ -294,6 +295,8 @@ def test_regions_of_an_npz_and_of_a_model(tmp_path: Path) -> None:
     points = open_tracked(path).pairs[0].load()
     np.testing.assert_array_equal(np.flatnonzero(points.counted["facial"]), np.arange(25))
     np.testing.assert_array_equal(np.flatnonzero(points.regions["eyes"]), np.arange(10, 20))
+    write_video(tmp_path, "b", 2)
+    assert "b.npz: states no regions, and a.npz does" in run(tmp_path, "--dataset", "mead", code=2)
     model = load_head("open")
     regions = from_model(model, model.vertex_count + 7)
     assert regions is not None
