@@ -54,6 +54,8 @@ def command(
     \b
     ffngen label dataset --add all
     ffngen label dataset --add backward,occlusion --pairs 2,5,first-last
+
+    (`ffngen labels`, in the plural, makes flow labels of real videos from triangulated landmarks.)
     """
     kinds = parse_kinds(tuple(word.strip() for word in (add or "").split(",") if word.strip()))
     gaps = tuple(dict.fromkeys(parse_gap(word.strip()) for word in (pairs or "").split(",") if word.strip()))

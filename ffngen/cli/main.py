@@ -28,6 +28,8 @@ _COMMANDS = {
     "train": "Train a network on a dataset.",
     "stats": "Measure how diverse a dataset is: people, expressions, motion, skin, pose, light.",
     "eval": "Measure how well networks and classical methods estimate a dataset's flow.",
+    "evalreal": "Measure flow on real faces: at CK+'s landmarks, or at tracked vertices (MEAD).",
+    "labels": "Make the rival labels: piecewise-affine flow between triangulated landmarks.",
     "predict": "Estimate the flow of images or a video.",
 }
 
