@@ -29,6 +29,7 @@ _COMMANDS = {
     "stats": "Measure how diverse a dataset is: people, expressions, motion, skin, pose, light.",
     "eval": "Measure how well networks and classical methods estimate a dataset's flow.",
     "predict": "Estimate the flow of images or a video.",
+    "mer": "Recognise micro-expressions from flow: leave one subject out, on your copy of a set.",
 }
 
 

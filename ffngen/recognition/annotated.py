@@ -100,9 +100,7 @@ class _Reading:
         """Make a row's sample, with remarks where it is not as it should be."""
         subject, clip = self.layout.subject(row.text("Subject")), row.text("Filename")
         emotion = row.text("Estimated Emotion").lower()
-        sample = Sample(
-            self.layout.name, subject, clip, emotion, Path(), Path(), row.source, row.number
-        )
+        sample = Sample(self.layout.name, subject, clip, emotion, Path(), Path(), row.source, row.number)
         refuse_twins([self.seen.setdefault(sample.key, sample), sample])
         try:
             frames = self._frames(row, _folder(self.layout, self.root, row))

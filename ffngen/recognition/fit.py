@@ -103,22 +103,21 @@ def train_and_predict(
         for epoch in range(1, settings.epochs + 1):
             network.train()
             for chosen in _batches(train, settings.batch):
-                planes = _augmented(motion[chosen], faces[chosen]) if settings.augment else (
-                    motion[chosen], faces[chosen]
-                )
+                planes = (motion[chosen], faces[chosen])
+                if settings.augment:
+                    planes = _augmented(*planes)
                 logits = network(*(n(p) for n, p in zip(normalise, planes, strict=True)))
                 loss = F.cross_entropy(logits, labels[chosen])
                 optimiser.zero_grad()
                 loss.backward()
                 optimiser.step()
             schedule.step()
-            if protocol is Protocol.PUBLISHED or epoch == settings.epochs:
+            if protocol is Protocol.PUBLISHED:
                 found = Prediction(_probabilities(network, tested), epoch)
                 rank = _rank(found, features.labels[test], classes)
-                if protocol is Protocol.LAST or best is None or rank > best[0]:
+                if best is None or rank > best[0]:
                     best = rank, found
-    assert best is not None
-    return best[1]
+        return Prediction(_probabilities(network, tested), settings.epochs) if best is None else best[1]
 
 
 def _rank(prediction: Prediction, true: NDArray[np.int64], classes: int) -> tuple[float, float]:
@@ -143,7 +142,7 @@ def _probabilities(network: nn.Module, planes: list[Tensor]) -> NDArray[np.float
 
 
 def _augmented(motion: Tensor, faces: Tensor) -> tuple[Tensor, Tensor]:
-    """Mirror half of the samples (u changes its sign), and shift the motion of each; where it came from is no motion."""
+    """Mirror half of the samples (u changes its sign), and shift the motion of each; nothing moves where it came from."""
     mirror = (torch.rand(len(motion)) < 0.5).to(motion.device)[:, None, None, None]
     sign = torch.tensor([-1.0, 1.0, 1.0], device=motion.device)[None, :, None, None]
     motion = torch.where(mirror, motion.flip(-1) * sign, motion)

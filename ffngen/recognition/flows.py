@@ -84,8 +84,8 @@ class Pictures:
         """A given flow of a sample's whole picture, cut alike."""
         image = read_image(sample.onset)
         if flow.shape[:2] != image.shape[:2]:
-            what = f"{flow.shape[1]} x {flow.shape[0]} pixels, where {sample.onset} has {image.shape[1]} x {image.shape[0]}"
-            raise InputFileError(what, where=path, mend="give the flow of the whole picture")
+            sizes = f"{flow.shape[1]} x {flow.shape[0]} pixels, where the onset has {image.shape[1]} x {image.shape[0]}"
+            raise InputFileError(sizes, where=path, mend="give the flow of the whole picture")
         return cut(flow, self._find(sample, image))
 
 
@@ -148,7 +148,9 @@ class FlowKeeper:
         name = re.sub(r"[^A-Za-z0-9.-]", "_", estimator.name)[:40]
         return self.folder / f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
-    def prepare(self, samples: Sequence[Sample], progress: Callable[[int, int], None] = lambda done, total: None) -> None:
+    def prepare(
+        self, samples: Sequence[Sample], progress: Callable[[int, int], None] = lambda done, total: None
+    ) -> None:
         """Estimate what is not kept yet.
 
         :raises FfngenError: a sample's images are at fault, or the estimator's flow is not of their size.

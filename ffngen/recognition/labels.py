@@ -31,7 +31,7 @@ class LabelMap:
     left_out: tuple[str, ...] = ()
 
     def label(self, sample: Sample) -> int | None:
-        """The class number of a sample, None where it is left out; raises :class:`InputFileError` for an unknown one."""
+        """A sample's class number, None where it is left out; raises :class:`InputFileError` for an unknown emotion."""
         emotion = _SAME.get(sample.emotion, sample.emotion)
         for number, emotions in enumerate(self.classes.values()):
             if emotion in emotions:

@@ -78,7 +78,9 @@ def read_megc2019(path: Path, parts: Mapping[str, Path], options: ReadOptions) -
         found = by_clip.get(key)
         if found is None:
             name = f"{line.fields['subject']}/{line.fields['clip']}"
-            if any(_key(c.partition("/")[0]) == key[0] and _clip_key(c.partition("/")[2]) == key[1] for _, c in left_out):
+            if any(
+                _key(c.partition("/")[0]) == key[0] and _clip_key(c.partition("/")[2]) == key[1] for _, c in left_out
+            ):
                 remarks.append(Remark(path, line.row, name, f"{dataset} leaves it out", "left out"))
                 continue
             raise InputFileError(f"{dataset} has no clip {name}", where=line.place, mend="check --part")

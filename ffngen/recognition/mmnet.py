@@ -41,9 +41,7 @@ class AttentionBlock(nn.Module):
         )
         self.shortcut: nn.Module = nn.Identity()
         if stride != 1 or inputs != outputs:
-            self.shortcut = nn.Sequential(
-                nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs)
-            )
+            self.shortcut = nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
         self.attention = nn.Sequential(nn.Conv2d(2, 1, 1, bias=False), nn.BatchNorm2d(1), nn.Sigmoid())
 
     def forward(self, features: Tensor, before: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -95,7 +93,8 @@ class MMNet(nn.Module):
         )
         inputs = (blocks[0], *blocks[:-1])
         self.blocks = nn.ModuleList(
-            AttentionBlock(*sizes, stride) for *sizes, stride in zip(inputs, blocks, (1, 2, 2, 1), strict=True)
+            AttentionBlock(before, after, stride)
+            for before, after, stride in zip(inputs, blocks, (1, 2, 2, 1), strict=True)
         )
         self.position = PositionBranch(blocks[-1])
         self.head = nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(blocks[-1] * FACE_SIZE**2, classes))

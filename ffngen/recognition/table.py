@@ -61,7 +61,9 @@ class TableRow:
         value = self.fields[field]
         if isinstance(value, Formula):
             mend = "replace it by its value"
-            raise InputFileError(f"the column {field} holds a formula, which is not computed", where=self.place, mend=mend)
+            raise InputFileError(
+                f"the column {field} holds a formula, which is not computed", where=self.place, mend=mend
+            )
         return value
 
 
