@@ -101,8 +101,13 @@ def _parse_named(ctx: click.Context, param: click.Parameter, values: tuple[str, 
     show_default=True,
     help="The light three-stream network, or the two-branch one.",
 )
-@click.option("--epochs", type=click.IntRange(min=1), help="Of each training.  [default: 100; mmnet 30]")
+@click.option("--epochs", type=click.IntRange(min=1), help="Of each training.  [default: 100; mmnet 20]")
 @click.option("--lr", "learning_rate", type=click.FloatRange(min=0, min_open=True), help="Learning rate.")
+@click.option(
+    "--width",
+    type=click.FloatRange(0.02, 1),
+    help="Channels of mmnet, in shares of the published ones.  [default: 0.125]",
+)
 @click.option("--no-augment", is_flag=True, help="Do not mirror and shift training samples.")
 @click.option(
     "--protocol",
@@ -133,11 +138,11 @@ def command(**options: Any) -> None:
     ffngen mer CASME2 --check
     ffngen mer CASME2 --labels casme2-3 --checkpoint decflow.safetensors --model dis
     ffngen mer synthetic --flows "true expression=synthetic/flow/expression" --model dis
-    ffngen mer combined_3class_gt.csv --dataset megc2019 --part casme2=CASME2 --part samm=SAMM --part smic=HS --model dis
+    ffngen mer combined.csv --dataset megc2019 --part casme2=CASME2 --part samm=SAMM --part smic=HS --model dis
 
-    Rows that are not as they should be (an apex "/", an offset before the onset) are handled as said below and listed;
-    absent frames, unknown classes and clips that occur twice are refused. No onset: left out. No apex, or none after the
-    onset: --apex. An offset that is none: the clip's last frame.
+    Rows that are not as they should be are listed. Without an onset: left out. Without an apex, or with one that is
+    not after the onset: as --apex says, between onset and offset, or the clip's last frame where the offset is no
+    use. Absent frames, unknown classes and clips that occur twice are refused.
 
     A label map of your own is YAML: "classes: {negative: [disgust, sadness], positive: [happiness]}" and "leave_out:
     [others]".
@@ -179,7 +184,7 @@ def command(**options: Any) -> None:
 
 def _measure(samples: Any, numbers: Any, samples_record: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
     """Run what the options ask for, write the report, and return its record."""
-    from ffngen.estimators import open_estimator
+    from ffngen.estimators.open import choose_device, open_estimator
     from ffngen.extras import require
     from ffngen.recognition.crop import Crop
 
@@ -192,7 +197,7 @@ def _measure(samples: Any, numbers: Any, samples_record: dict[str, Any], options
 
     out, protocol = options["out"], Protocol(options["protocol"])
     pictures = Pictures(Crop(options["crop"]), options["margin"])
-    device = _device(options["device"])
+    device = choose_device(options["device"])
     keepers = [
         FlowKeeper(
             open_estimator(name, iterations=options["iterations"], device=device),
@@ -207,6 +212,7 @@ def _measure(samples: Any, numbers: Any, samples_record: dict[str, Any], options
         options["classifier"],
         epochs=options["epochs"],
         learning_rate=options["learning_rate"],
+        width=options["width"],
         augment=not options["no_augment"],
     )
     run = RunSettings(settings, len(samples_record["classes"]), options["seeds"], protocol, device, out / "folds")
@@ -225,14 +231,6 @@ def _measure(samples: Any, numbers: Any, samples_record: dict[str, Any], options
     )
     write_report(out, record, judged, features)
     return record
-
-
-def _device(which: str) -> str:
-    if which != "auto":
-        return which
-    import torch
-
-    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def _described(record: dict[str, Any]) -> str:

@@ -142,7 +142,7 @@ def _probabilities(network: nn.Module, planes: list[Tensor]) -> NDArray[np.float
 
 
 def _augmented(motion: Tensor, faces: Tensor) -> tuple[Tensor, Tensor]:
-    """Mirror half of the samples (u changes its sign), and shift the motion of each; nothing moves where it came from."""
+    """Mirror half of the samples (u changes its sign), and shift the motion of each."""
     mirror = (torch.rand(len(motion)) < 0.5).to(motion.device)[:, None, None, None]
     sign = torch.tensor([-1.0, 1.0, 1.0], device=motion.device)[None, :, None, None]
     motion = torch.where(mirror, motion.flip(-1) * sign, motion)

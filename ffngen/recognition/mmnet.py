@@ -7,7 +7,7 @@ small vision transformer over the 14 x 14 onset face, whose output is added to t
 Where it departs from the published network:
 
 - the main branch takes u, v and strain (as FacialFlowNet's authors fed it flows), not the difference of the images;
-- channels are ``width`` times the published 180, 128, 128, 256 and 512, a quarter unless said otherwise;
+- channels are ``width`` times the published 180, 128, 128, 256 and 512, an eighth unless said otherwise;
 - there is one more halving before the first block, and the last block keeps its size, so that the blocks run at 56, 28,
   14 and 14 pixels instead of 112, 56, 28 and 14;
 - dropout stands before the linear layer, and the position branch's first layer is not initialised in timm's way.
@@ -80,7 +80,7 @@ class MMNet(nn.Module):
     :param width: channels, in shares of the published ones.
     """
 
-    def __init__(self, classes: int, width: float = 0.25) -> None:
+    def __init__(self, classes: int, width: float = 0.125) -> None:
         super().__init__()
         stem, *blocks = (max(_HEADS, round(channels * width / _HEADS) * _HEADS) for channels in CHANNELS)
         self.stem = nn.Sequential(

@@ -20,6 +20,9 @@ from ffngen.recognition.features import Features
 from ffngen.recognition.fit import Prediction, Protocol, train_and_predict
 from ffngen.recognition.folds import leave_one_subject_out
 
+#: The name of what is right without looking.
+MOST_FREQUENT = "most frequent class"
+
 _MAX_BYTES = 1 << 24
 
 
@@ -133,4 +136,4 @@ def most_frequent(features: Features, classes: int) -> Outcome:
     for fold in folds:
         counts = np.bincount(features.labels[fold.train], minlength=classes)
         probabilities[0, fold.test, int(counts.argmax())] = 1
-    return Outcome("most frequent class", {}, probabilities, np.zeros((1, len(folds)), dtype=np.int64))
+    return Outcome(MOST_FREQUENT, {}, probabilities, np.zeros((1, len(folds)), dtype=np.int64))

@@ -25,6 +25,7 @@ from ffngen.recognition.classifier import ClassifierSettings
 from ffngen.recognition.features import Features
 from ffngen.recognition.fit import OPTIMISTIC, Protocol
 from ffngen.recognition.pictures import draw_confusion
+from ffngen.recognition.protocol import MOST_FREQUENT
 from ffngen.recognition.summary import Judged, differences, summarise
 from ffngen.recognition.tables import all_tables
 from ffngen.tables import join
@@ -48,7 +49,7 @@ def make_record(
         "crop": crop,
         "classifier": asdict(settings),
         "models": {one.outcome.name: summarise(one, list(samples["classes"])) for one in judged},
-        "differences": differences(judged),
+        "differences": differences([one for one in judged if one.outcome.name != MOST_FREQUENT]),
     }
 
 

@@ -115,7 +115,7 @@ def summarise(judged: Judged, class_names: Sequence[str]) -> dict[str, Any]:
 
 
 def differences(judged: Sequence[Judged]) -> list[dict[str, Any]]:
-    """Every two outcomes' difference, the later less the earlier, JSON-ready; draws are of the same people."""
+    """Every two outcomes' difference, the later less the earlier, JSON-ready; the draws are of the same people."""
     found = []
     for first, second in combinations(judged, 2):
         scores = {}
