@@ -89,7 +89,7 @@ def train_and_predict(
     :param test: places of the test samples.
     :param name: of the fold, which its random numbers depend on.
     """
-    with _seeded(derive_seed(seed, "recognition", name), device):
+    with _seeded(derive_seed(seed, "recognition", name), device, settings.threads):
         network = settings.build(classes).to(device)
         motion, faces = (torch.from_numpy(array).to(device) for array in (features.motion, features.faces))
         labels = torch.from_numpy(features.labels).to(device)
@@ -156,10 +156,18 @@ def _augmented(motion: Tensor, faces: Tensor) -> tuple[Tensor, Tensor]:
 
 
 @contextmanager
-def _seeded(seed: int, device: str) -> Iterator[None]:
-    """PyTorch's own generators, which dropout draws from, at a seed, and afterwards as they were before."""
+def _seeded(seed: int, device: str, threads: int | None) -> Iterator[None]:
+    """PyTorch's own generators, which dropout draws from, at a seed, and afterwards as they were before.
+
+    :param threads: so many meanwhile; as many as there are where None.
+    """
     devices = [torch.device(device)] if device.startswith("cuda") else []
     deterministic = torch.backends.cudnn.flags(enabled=True, deterministic=True, benchmark=False)
     with torch.random.fork_rng(devices=devices), deterministic:
         torch.manual_seed(seed)
-        yield
+        before = torch.get_num_threads()
+        torch.set_num_threads(threads or before)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
