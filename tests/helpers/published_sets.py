@@ -109,9 +109,7 @@ def make_samm(root: Path) -> Path:
         apex = -1 if number in (20, 70, 110) else 5593
         offset = 5580 if number == 56 else 5600
         clip = f"{subject:03d}_{number // 30 + 1}_{number % 30 + 1}"
-        rows.append(
-            [f"{subject:03d}", clip, 3, 5562, apex, offset, "=F2-D2", "1/2", "4", emotion, 1, None]
-        )
+        rows.append([f"{subject:03d}", clip, 3, 5562, apex, offset, "=F2-D2", "1/2", "4", emotion, 1, None])
         _frames(root / f"{subject:03d}" / clip, [f"{subject:03d}_{f:05d}.jpg" for f in (5562, 5581, 5593, 5600)])
     write_table(root / "SAMM_Micro_FACS_Codes_v2.xlsx", rows)
     return root
@@ -139,7 +137,16 @@ def make_smic(root: Path) -> Path:
 def make_mmew(root: Path) -> Path:
     """``Micro_Expression/happiness/S01-01-001/1.jpg`` and the table."""
     rows: list[list[Any]] = [
-        ["Subject", "Filename", "OnsetFrame", "ApexFrame", "OffsetFrame", "Action Units", "Estimated Emotion", "remarks"]
+        [
+            "Subject",
+            "Filename",
+            "OnsetFrame",
+            "ApexFrame",
+            "OffsetFrame",
+            "Action Units",
+            "Estimated Emotion",
+            "remarks",
+        ]
     ]
     for number, emotion in enumerate(_emotions(MMEW_EMOTIONS)):
         subject = number % 30 + 1

@@ -25,7 +25,9 @@ def test_published_maps() -> None:
 
 
 def test_unknown_class_names_file_and_row() -> None:
-    with pytest.raises(InputFileError, match=r"t.xlsx: row 7: unknown class 'tense'; the label map casme2-5 knows disg"):
+    with pytest.raises(
+        InputFileError, match=r"t.xlsx: row 7: unknown class 'tense'; the label map casme2-5 knows disg"
+    ):
         LABEL_MAPS["casme2-5"].label(sample("tense", row=7))
 
 

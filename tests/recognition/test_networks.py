@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
-
-torch = pytest.importorskip("torch")
-
+import torch
 from torch import nn
 
 from ffngen.recognition.classifier import classifier_settings

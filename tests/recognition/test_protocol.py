@@ -7,8 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-torch = pytest.importorskip("torch")
+import torch
 
 from ffngen.recognition import leave_one_subject_out
 from ffngen.recognition.classifier import Classifier, ClassifierSettings, classifier_settings
@@ -105,7 +104,7 @@ def test_a_label_that_is_seen_is_learned(emotions: Features, settings: Classifie
 
 
 def test_published_protocol_is_optimistic(identities: Features, settings: ClassifierSettings) -> None:
-    """The epoch that is best on the test subject is at least as right as the last one, on nothing that can be learned."""
+    """The epoch that is best on the test subject is at least as right as the last one, though nothing is learned."""
     last = recognise(identities, 2, settings, name="x")
     best = recognise(identities, 2, settings, name="x", protocol=Protocol.PUBLISHED)
     assert accuracy(identities, best) >= accuracy(identities, last)

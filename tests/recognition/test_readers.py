@@ -181,7 +181,7 @@ def test_faults_name_file_and_row(tmp_path: Path, rows: list[tuple[object, ...]]
 
 def test_a_missing_column(tmp_path: Path) -> None:
     header = tuple("Apex!" if title == "ApexFrame" else title for title in CASME2_HEADER)
-    with pytest.raises(InputFileError, match="coding.xlsx: lacks the column OffsetFrame"):
+    with pytest.raises(InputFileError, match=r"coding.xlsx: lacks the column OffsetFrame"):
         read_samples(small(tmp_path, ROW, header=tuple("x" if t == "OffsetFrame" else t for t in header)))
     # Punctuation is not looked at.
     assert read_samples(small(tmp_path, ROW, header=header)).samples

@@ -5,8 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-pytest.importorskip("torch")
-
 from ffngen.metrics.recognition import confusion_matrix, recognition_scores
 from ffngen.recognition.features import Features
 from ffngen.recognition.folds import leave_one_subject_out
@@ -33,7 +31,9 @@ def test_scores_are_pooled_and_draws_are_of_subjects() -> None:
         assert judged.scores["uf1"][seed] == pytest.approx(float(scores.uf1))
         assert judged.scores["accuracy"][seed] == pytest.approx((predicted == features.labels).mean())
     folds = leave_one_subject_out(features.people)
-    drawn = derive_generator(0, "recognition bootstrap").multinomial(len(folds), np.full(len(folds), 1 / len(folds)), 40)
+    drawn = derive_generator(0, "recognition bootstrap").multinomial(
+        len(folds), np.full(len(folds), 1 / len(folds)), 40
+    )
     for draw, counts in enumerate(drawn):
         places = np.concatenate([np.tile(fold.test, count) for fold, count in zip(folds, counts, strict=True)])
         places = places.astype(int)
