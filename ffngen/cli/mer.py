@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +119,7 @@ def _parse_named(ctx: click.Context, param: click.Parameter, values: tuple[str, 
 )
 @click.option("--seeds", type=click.IntRange(1, 100), default=5, show_default=True, help="So many runs, averaged.")
 @click.option("--iterations", "--iters", type=click.IntRange(min=1), help="Refinements of a network.  [default: 12]")
+@click.option("--workers", type=click.IntRange(min=1), help="Trainings at once, on the CPU.  [default: its cores]")
 @click.option("--device", default="auto", show_default=True, help="What networks run on: auto, cpu, cuda, cuda:1, ...")
 @click.option(
     "--out",
@@ -208,6 +210,7 @@ def _measure(samples: Any, numbers: Any, samples_record: dict[str, Any], options
         for name in (*options["models"], *options["checkpoints"])
     ]
     given = [GivenFlows(name, folder, pictures, {"folder": str(folder)}) for name, folder in options["flows"].items()]
+    workers = options["workers"] or min(os.cpu_count() or 1, 16)
     settings = classifier_settings(
         options["classifier"],
         epochs=options["epochs"],
@@ -215,7 +218,9 @@ def _measure(samples: Any, numbers: Any, samples_record: dict[str, Any], options
         width=options["width"],
         augment=not options["no_augment"],
     )
-    run = RunSettings(settings, len(samples_record["classes"]), options["seeds"], protocol, device, out / "folds")
+    run = RunSettings(
+        settings, len(samples_record["classes"]), options["seeds"], protocol, device, out / "folds", workers
+    )
     with make_progress(quiet=options["as_json"]) as bar:
         tasks: dict[str, Any] = {}
 

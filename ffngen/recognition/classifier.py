@@ -34,7 +34,6 @@ class ClassifierSettings:
     :param batch: samples in a step.
     :param augment: mirror half of the training samples, and shift each by up to a fifteenth of the square.
     :param width: of :class:`ffngen.recognition.mmnet.MMNet`.
-    :param threads: of the CPU; None for all. The light network is so small that several would wait for each other.
     """
 
     classifier: Classifier
@@ -47,7 +46,6 @@ class ClassifierSettings:
     face_size: int = field(default=FACE_SIZE)
     augment: bool = True
     width: float = 0.125
-    threads: int | None = None
 
     def build(self, classes: int) -> nn.Module:
         """The network, with new weights from PyTorch's generator."""
@@ -58,7 +56,7 @@ class ClassifierSettings:
 #: MMNet 8e-4, weight decay 0.6, 75 epochs of 32 samples, mirrored, rotated by up to 3 degrees and shifted by up to 15
 #: of 224 pixels, the rate falling by 1.3% in each of the first 50.
 _DEFAULTS = {
-    Classifier.STSTNET: ClassifierSettings(Classifier.STSTNET, STSTNET_SIZE, 100, 2e-3, 1e-4, 0.98, 32, threads=1),
+    Classifier.STSTNET: ClassifierSettings(Classifier.STSTNET, STSTNET_SIZE, 100, 2e-3, 1e-4, 0.98, 32),
     Classifier.MMNET: ClassifierSettings(Classifier.MMNET, MMNET_SIZE, 20, 8e-4, 0.6, 0.987, 32),
 }
 

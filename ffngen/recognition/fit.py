@@ -60,8 +60,10 @@ class Normalisation:
     @classmethod
     def of(cls, training: Tensor) -> Normalisation:
         """Those of training samples (N, 3, S, S)."""
-        deviation, mean = torch.std_mean(training.double(), dim=(0, 2, 3), correction=0, keepdim=True)
-        return cls(mean.float(), deviation.clamp_min(1e-8).float())
+        # Plane by plane: all of them as float64 would take twice the samples' memory again.
+        pairs = [torch.std_mean(training[:, i].double(), correction=0) for i in range(training.shape[1])]
+        deviation, mean = (torch.stack(values).float()[None, :, None, None] for values in zip(*pairs, strict=True))
+        return cls(mean, deviation.clamp_min(1e-8))
 
     def __call__(self, planes: Tensor) -> Tensor:
         """Planes of zero mean and unit deviation over the training samples."""
@@ -83,13 +85,13 @@ def train_and_predict(
     """Train a new classifier on some samples, and predict others.
 
     Nothing of the test samples is used but under :attr:`Protocol.PUBLISHED`, which chooses the epoch by them. The same
-    seed and name give the same predictions on one machine with one number of threads.
+    seed and name give the same predictions on one machine.
 
     :param train: places of the training samples in the features.
     :param test: places of the test samples.
     :param name: of the fold, which its random numbers depend on.
     """
-    with _seeded(derive_seed(seed, "recognition", name), device, settings.threads):
+    with _seeded(derive_seed(seed, "recognition", name), device):
         network = settings.build(classes).to(device)
         motion, faces = (torch.from_numpy(array).to(device) for array in (features.motion, features.faces))
         labels = torch.from_numpy(features.labels).to(device)
@@ -156,17 +158,14 @@ def _augmented(motion: Tensor, faces: Tensor) -> tuple[Tensor, Tensor]:
 
 
 @contextmanager
-def _seeded(seed: int, device: str, threads: int | None) -> Iterator[None]:
-    """PyTorch's own generators, which dropout draws from, at a seed, and afterwards as they were before.
-
-    :param threads: so many meanwhile; as many as there are where None.
-    """
+def _seeded(seed: int, device: str) -> Iterator[None]:
+    """One thread, and PyTorch's own generators, which dropout draws from, at a seed; afterwards all is as before."""
     devices = [torch.device(device)] if device.startswith("cuda") else []
     deterministic = torch.backends.cudnn.flags(enabled=True, deterministic=True, benchmark=False)
     with torch.random.fork_rng(devices=devices), deterministic:
         torch.manual_seed(seed)
         before = torch.get_num_threads()
-        torch.set_num_threads(threads or before)
+        torch.set_num_threads(1)
         try:
             yield
         finally:

@@ -7,7 +7,6 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -17,8 +16,9 @@ from ffngen.atomic import read_bounded, write_atomic
 from ffngen.errors import FfngenError
 from ffngen.recognition.classifier import ClassifierSettings
 from ffngen.recognition.features import Features
-from ffngen.recognition.fit import Prediction, Protocol, train_and_predict
+from ffngen.recognition.fit import Prediction, Protocol
 from ffngen.recognition.folds import leave_one_subject_out
+from ffngen.recognition.workers import Task, Training, train_folds
 
 #: The name of what is right without looking.
 MOST_FREQUENT = "most frequent class"
@@ -47,31 +47,44 @@ class Outcome:
         return self.probabilities.argmax(axis=-1).astype(np.int64)
 
 
-@dataclass(frozen=True)
 class FoldStore:
-    """Folds that are done, one file each, by all that decides them: a run that was stopped goes on where it was."""
+    """Folds that are done, one file each, by all that decides them: a run that was stopped goes on where it was.
 
-    folder: Path
+    :param folder: made when first written to.
+    """
 
-    def place(self, record: dict[str, Any], subject: str) -> Path:
-        """The file of a fold of a run that a JSON-ready record tells of."""
-        digest = hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()[:16]
-        return self.folder / digest / f"{subject.replace('/', '_')}.json"
+    def __init__(self, folder: Path, features: Features, training: Training) -> None:
+        self._folder = folder
+        self._classes = training.classes
+        self._record = {
+            "features": features.digest(),
+            "settings": asdict(training.settings),
+            "classes": training.classes,
+            "protocol": training.protocol.value,
+            "device": training.device.partition(":")[0],
+            "torch": torch.__version__,
+        }
 
-    def read(self, place: Path, samples: int, classes: int) -> Prediction | None:
+    def read(self, task: Task) -> Prediction | None:
         """A fold's prediction; None where it is not done, or its file is damaged."""
         try:
-            content = json.loads(read_bounded(place, _MAX_BYTES))
+            content = json.loads(read_bounded(self._place(task), _MAX_BYTES))
             found = Prediction(np.array(content["probabilities"], dtype=np.float64), int(content["epoch"]))
         except (FfngenError, ValueError, KeyError, TypeError):
             return None
-        return found if found.probabilities.shape == (samples, classes) else None
+        return found if found.probabilities.shape == (len(task.fold.test), self._classes) else None
 
-    def write(self, place: Path, prediction: Prediction) -> None:
+    def write(self, task: Task, prediction: Prediction) -> None:
         """Keep a fold's prediction."""
+        place = self._place(task)
         place.parent.mkdir(parents=True, exist_ok=True)
         content = {"epoch": prediction.epoch, "probabilities": prediction.probabilities.tolist()}
         write_atomic(place, json.dumps(content).encode())
+
+    def _place(self, task: Task) -> Path:
+        text = json.dumps({**self._record, "seed": task.seed}, sort_keys=True)
+        digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+        return self._folder / digest / f"{task.fold.subject.replace('/', '_')}.json"
 
 
 def recognise(
@@ -84,48 +97,41 @@ def recognise(
     seeds: int = 1,
     protocol: Protocol = Protocol.LAST,
     device: str = "cpu",
-    store: FoldStore | None = None,
+    folder: Path | None = None,
+    workers: int = 1,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Outcome:
     """Train and ask a classifier for every subject and seed.
 
     :param seeds: so many runs, with the seeds 0, 1, ...
-    :param store: where folds that are done are kept.
+    :param folder: where folds that are done are kept.
+    :param workers: trainings at once, on the CPU. Their processes import the program that calls this: in a script of
+        one's own, call it below ``if __name__ == "__main__":`` where that is more than 1.
     """
     folds = leave_one_subject_out(features.people)
     probabilities = np.empty((seeds, len(features.labels), classes))
     epochs = np.empty((seeds, len(folds)), dtype=np.int64)
-    digest = features.digest() if store is not None else ""
-    for seed in range(seeds):
-        record = {
-            "features": digest,
-            "settings": asdict(settings),
-            "classes": classes,
-            "seed": seed,
-            "protocol": protocol.value,
-            "device": device.partition(":")[0],
-            "torch": torch.__version__,
-        }
-        for place, fold in enumerate(folds):
-            path = None if store is None else store.place(record, fold.subject)
-            found = None if store is None or path is None else store.read(path, len(fold.test), classes)
-            if found is None:
-                found = train_and_predict(
-                    features,
-                    fold.train,
-                    fold.test,
-                    classes,
-                    settings,
-                    seed=seed,
-                    name=fold.subject,
-                    protocol=protocol,
-                    device=device,
-                )
-                if store is not None and path is not None:
-                    store.write(path, found)
-            probabilities[seed, fold.test] = found.probabilities
-            epochs[seed, place] = found.epoch
-            progress(seed * len(folds) + place + 1, seeds * len(folds))
+    training = Training(classes, settings, protocol, device)
+    store = None if folder is None else FoldStore(folder, features, training)
+    tasks = []
+
+    def take(task: Task, prediction: Prediction) -> None:
+        probabilities[task.seed, task.fold.test] = prediction.probabilities
+        epochs[task.seed, task.place] = prediction.epoch
+
+    for task in (Task(seed, place, fold) for seed in range(seeds) for place, fold in enumerate(folds)):
+        found = store.read(task) if store is not None else None
+        if found is None:
+            tasks.append(task)
+        else:
+            take(task, found)
+    total = seeds * len(folds)
+    progress(total - len(tasks), total)
+    for done, (task, prediction) in enumerate(train_folds(features, tasks, training, workers), 1):
+        if store is not None:
+            store.write(task, prediction)
+        take(task, prediction)
+        progress(total - len(tasks) + done, total)
     return Outcome(name, details or {}, probabilities, epochs)
 
 

@@ -11,7 +11,7 @@ from ffngen.recognition.classifier import ClassifierSettings
 from ffngen.recognition.features import Features, make_features
 from ffngen.recognition.fit import Protocol
 from ffngen.recognition.flows import FlowKeeper, FlowSource, GivenFlows, Pictures
-from ffngen.recognition.protocol import FoldStore, most_frequent, recognise
+from ffngen.recognition.protocol import most_frequent, recognise
 from ffngen.recognition.sample import Sample
 from ffngen.recognition.summary import Judged, judge
 
@@ -25,6 +25,7 @@ class RunSettings:
 
     :param classes: how many.
     :param folder: where folds that are done are kept.
+    :param workers: trainings at once, on the CPU.
     """
 
     classifier: ClassifierSettings
@@ -33,6 +34,7 @@ class RunSettings:
     protocol: Protocol
     device: str
     folder: Path
+    workers: int = 1
 
 
 def make_sources(
@@ -99,7 +101,8 @@ def run_recognition(
             seeds=settings.seeds,
             protocol=settings.protocol,
             device=settings.device,
-            store=FoldStore(settings.folder),
+            folder=settings.folder,
+            workers=settings.workers,
             progress=lambda done, total, name=name: progress(f"training on {name}", done, total),  # type: ignore[misc]
         )
         judged.append(judge(outcome, features, settings.classes))

@@ -29,7 +29,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(made: Path, *arguments: object) -> Result:
-    labels = ["--labels", str(made.parent / "map.yaml")]
+    labels = ["--labels", str(made.parent / "map.yaml"), "--workers", "1"]
     return CliRunner().invoke(main, ["mer", str(made), *labels, *map(str, arguments)])
 
 

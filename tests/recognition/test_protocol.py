@@ -13,7 +13,7 @@ from ffngen.recognition import leave_one_subject_out
 from ffngen.recognition.classifier import Classifier, ClassifierSettings, classifier_settings
 from ffngen.recognition.features import Features
 from ffngen.recognition.fit import Normalisation, Protocol, _augmented, _batches, train_and_predict
-from ffngen.recognition.protocol import MOST_FREQUENT, FoldStore, most_frequent, recognise
+from ffngen.recognition.protocol import MOST_FREQUENT, most_frequent, recognise
 
 SUBJECTS, CLIPS, LEAKED = 6, 6, 3
 
@@ -123,7 +123,7 @@ def test_deterministic(emotions: Features) -> None:
 
 
 def test_goes_on_fold_by_fold(emotions: Features, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import ffngen.recognition.protocol as protocol
+    import ffngen.recognition.workers as workers
 
     settings = classifier_settings("ststnet", epochs=2)
     whole = recognise(emotions, 3, settings, name="x", seeds=2)
@@ -135,23 +135,32 @@ def test_goes_on_fold_by_fold(emotions: Features, tmp_path: Path, monkeypatch: p
         trained.append(str(kwargs["name"]))
         return train_and_predict(*args, **kwargs)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(protocol, "train_and_predict", counting)
-    store = FoldStore(tmp_path / "folds")
+    monkeypatch.setattr(workers, "train_and_predict", counting)
+    store = tmp_path / "folds"
     with pytest.raises(KeyboardInterrupt):
-        recognise(emotions, 3, settings, name="x", seeds=2, store=store)
+        recognise(emotions, 3, settings, name="x", seeds=2, folder=store)
     files = sorted((tmp_path / "folds").rglob("*.json"))
     assert len(files) == 5
     files[0].write_text("{")
     trained.clear()
-    monkeypatch.setattr(protocol, "train_and_predict", lambda *a, **k: trained.append("") or train_and_predict(*a, **k))
-    outcome = recognise(emotions, 3, settings, name="x", seeds=2, store=store)
+    monkeypatch.setattr(workers, "train_and_predict", lambda *a, **k: trained.append("") or train_and_predict(*a, **k))
+    outcome = recognise(emotions, 3, settings, name="x", seeds=2, folder=store)
     assert len(trained) == 2 * SUBJECTS - 4
     np.testing.assert_array_equal(outcome.probabilities, whole.probabilities)
     # Other settings, labels or pictures are other folds.
     for changed in (replace(emotions, labels=2 - emotions.labels), replace(emotions, motion=2 * emotions.motion)):
         trained.clear()
-        recognise(changed, 3, settings, name="x", store=store)
+        recognise(changed, 3, settings, name="x", folder=store)
         assert len(trained) == SUBJECTS
+
+
+def test_processes_change_nothing(emotions: Features) -> None:
+    settings = classifier_settings("ststnet", epochs=2)
+    first = recognise(emotions, 3, settings, name="x")
+    done: list[int] = []
+    second = recognise(emotions, 3, settings, name="x", workers=2, progress=lambda n, total: done.append(n))
+    np.testing.assert_array_equal(first.probabilities, second.probabilities)
+    assert done == list(range(SUBJECTS + 1))
 
 
 def test_normalisation() -> None:
@@ -205,5 +214,5 @@ def test_mmnet_trains(tmp_path: Path) -> None:
         ("a/1", "a/1", "a/1", "a/2", "a/2", "a/2"),
         tuple("abcdef"),
     )
-    outcome = recognise(features, 2, settings, name="x", store=FoldStore(tmp_path))
+    outcome = recognise(features, 2, settings, name="x", folder=tmp_path)
     assert np.isfinite(outcome.probabilities).all()
