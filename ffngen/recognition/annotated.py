@@ -6,8 +6,9 @@ What is done about rows that are not as they should be, and remarked on:
 | --- | --- |
 | the onset is no number | left out |
 | the apex is no number, or not after the onset | found by the apex rule between onset and offset |
+| the apex is after the offset, and its frame absent | likewise |
 | the offset, where the apex is looked for, is no number or not after the onset | the clip's last frame stands for it |
-| the offset lies before the apex | not used |
+| the offset lies before an apex that is there, or is no number | not used |
 | the apex rule drops it, or nothing follows the onset | left out |
 | a folder or frame is absent, where that is allowed | left out |
 
@@ -16,7 +17,7 @@ A folder or frame that is absent, where that is not allowed, and a clip that occ
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -64,16 +65,16 @@ def read_annotated(layout: Layout, path: Path, options: ReadOptions) -> SampleSe
     :raises InputFileError: its table or frames are missing or at fault, with the row.
     """
     rows = read_table(find_table(path, options.annotations))
-    root = options.frames or _frames_root(layout, path, rows[0])
+    root = options.frames or _frames_root(layout, path, rows)
     reading = _Reading(layout, root, options)
     for row in rows:
         reading.take(row)
     return SampleSet(layout.name, tuple(reading.samples), tuple(reading.remarks), len(rows))
 
 
-def _frames_root(layout: Layout, path: Path, row: TableRow) -> Path:
+def _frames_root(layout: Layout, path: Path, rows: Sequence[TableRow]) -> Path:
     for name in layout.frame_folders:
-        if _folder(layout, path / name, row).parent.is_dir():
+        if any(_folder(layout, path / name, row).parent.is_dir() for row in rows):
             return path / name
     return path / layout.frame_folders[0]
 
@@ -119,16 +120,17 @@ class _Reading:
 
     def _apex(self, sample: Sample, row: TableRow, frames: dict[int, Path], onset: int) -> int | None:
         apex, offset = row.frame("ApexFrame"), row.frame("OffsetFrame")
-        if apex is not None and apex > onset:
+        beyond = apex is not None and offset is not None and onset < offset < apex and apex not in frames
+        if apex is not None and apex > onset and not beyond:
             if offset is None or offset < apex:
                 self._remark(sample, f"the offset is {_shown(row, 'OffsetFrame')}, the apex {apex}", "it is not used")
             return apex
-        what = f"the apex is {_shown(row, 'ApexFrame')}, the onset {onset}"
+        what = f"the apex is {_shown(row, 'ApexFrame')}, the onset {onset}, the offset {_shown(row, 'OffsetFrame')}"
         self._frame(row, frames, onset)
         last = offset
         if offset is None or offset <= onset:
             last = max(frames)
-            what += f", the offset {_shown(row, 'OffsetFrame')} (the clip's last frame, {last}, stands for it)"
+            what += f" (the clip's last frame, {last}, stands for it)"
         assert last is not None
         found = choose_apex(frames, onset, last, self.options.apex)
         self._remark(sample, what, "left out" if found is None else f"frame {found} taken ({self.options.apex})")

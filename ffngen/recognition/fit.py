@@ -28,6 +28,7 @@ class Protocol(StrEnum):
 
     ``last`` is the last one, whatever the test subject says. ``published`` is, as in MMNet's code, the one that is best
     on the test subject itself (most right, then the highest F1): an optimistic figure, which no unseen person gives.
+    (That code goes further: accuracy and F1 are each taken from the epoch that is best for it.)
     """
 
     LAST = "last"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,6 +11,11 @@ from numpy.typing import NDArray
 
 #: A cell darker than that has light digits.
 _DARK = 0.55
+
+
+def picture_name(name: str) -> str:
+    """The file name of a model's picture."""
+    return f"{re.sub(r'[^A-Za-z0-9.-]+', '_', name).strip('_')}.png"
 
 
 def draw_confusion(confusion: NDArray[np.float64], class_names: Sequence[str], title: str) -> bytes:

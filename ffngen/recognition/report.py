@@ -14,7 +14,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -24,7 +23,7 @@ from ffngen.atomic import write_atomic
 from ffngen.recognition.classifier import ClassifierSettings
 from ffngen.recognition.features import Features
 from ffngen.recognition.fit import OPTIMISTIC, Protocol
-from ffngen.recognition.pictures import draw_confusion
+from ffngen.recognition.pictures import draw_confusion, picture_name
 from ffngen.recognition.protocol import MOST_FREQUENT
 from ffngen.recognition.summary import Judged, differences, summarise
 from ffngen.recognition.tables import all_tables
@@ -67,7 +66,7 @@ def write_report(out: Path, record: dict[str, Any], judged: Sequence[Judged], fe
     for one in judged:
         title = one.outcome.name + (f"\n({record['optimistic']})" if record["optimistic"] else "")
         picture = draw_confusion(one.confusion, names, title)
-        write_atomic(folder / f"{re.sub(r'[^A-Za-z0-9.-]+', '_', one.outcome.name).strip('_')}.png", picture)
+        write_atomic(folder / picture_name(one.outcome.name), picture)
     write_atomic(out / "report.json", (json.dumps(record, indent=1) + "\n").encode())
 
 

@@ -11,6 +11,7 @@ from ffngen.recognition.classifier import ClassifierSettings
 from ffngen.recognition.features import Features, make_features
 from ffngen.recognition.fit import Protocol
 from ffngen.recognition.flows import FlowKeeper, FlowSource, GivenFlows, Pictures
+from ffngen.recognition.pictures import picture_name
 from ffngen.recognition.protocol import most_frequent, recognise
 from ffngen.recognition.sample import Sample
 from ffngen.recognition.summary import Judged, judge
@@ -58,7 +59,7 @@ def make_sources(
             has = ", ".join(keeper.kinds())
             raise JobError(f"{name} gives no {' or '.join(kinds)} flow", where="--flow", mend=f"it gives {has}")
         sources += found
-    names = [source.name for source in sources]
+    names = [picture_name(source.name) for source in sources]
     if len(set(names)) != len(names):
         raise JobError("two sources of flow have one name", where="--flows", mend="name the folders differently")
     return sources

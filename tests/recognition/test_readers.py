@@ -43,7 +43,7 @@ def test_casme2(sets: dict[str, Path]) -> None:
     assert counted(found, "casme2-3") == (156, 25, [32, 25, 99])
     assert len(found.remarks) == 21
     wrong = next(remark for remark in found.remarks if remark.row == 31)
-    assert "offset '9'" in wrong.what
+    assert "the offset '9'" in wrong.what
     assert "last frame, 40" in wrong.what
     assert wrong.done == "frame 25 taken (middle)"
     sample = found.samples[0]
@@ -165,7 +165,7 @@ def changed(place: int, value: object) -> tuple[object, ...]:
     [
         ([changed(1, "b")], r"coding.xlsx: row 2: its folder .*sub01/b is absent"),
         ([changed(3, 17)], r"coding.xlsx: row 2: its frame 17 is absent from .*sub01/a"),
-        ([changed(4, 17)], r"coding.xlsx: row 2: its frame 17 is absent"),
+        ([(1, "a", None, 1, 17, 20, None, "12", "x")], r"coding.xlsx: row 2: its frame 17 is absent"),
         ([ROW, changed(8, "sadness")], r"coding.xlsx: row 3: sub01/a is in row 2 already"),
         ([changed(0, None)], r"row 2: the column Subject holds ''"),
         ([changed(1, "../a")], r"row 2: the column Filename holds '../a'"),
@@ -206,6 +206,9 @@ def test_rules_for_rows(tmp_path: Path) -> None:
         assert len(found.remarks) == 1
         assert what in found.remarks[0].what
         assert found.remarks[0].row == 2
+    # An apex beyond the offset and beyond the clip is no apex.
+    found = read(tuple(9 if i == 4 else 3 if i == 5 else cell for i, cell in enumerate(ROW)))
+    assert found.samples[0].apex.name == "reg_img2.png"
     # Each frame is lighter than the one before it: the last one differs most.
     assert read(changed(4, "/"), ApexRule.DIFFERENCE).samples[0].apex.name == "reg_img5.png"
     for row, rule in ((changed(4, "/"), ApexRule.DROP), (changed(3, "/"), ApexRule.MIDDLE)):
