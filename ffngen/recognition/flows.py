@@ -172,7 +172,7 @@ class FlowKeeper:
     def sources(self, kinds: Sequence[str]) -> list[FlowSource]:
         """A source for each of the kinds that the estimator gives."""
         found = [kind for kind in kinds if kind in self.kinds()]
-        name, details = self.estimator.name, self.estimator.details
+        name, details = self.estimator.name, {**self.estimator.details, "weights": self.weights}
         return [_KeptFlows(f"{name} ({kind})", kind, {**details, "flow": kind}, self) for kind in found]
 
     def read(self, sample: Sample, kind: str) -> Flow:

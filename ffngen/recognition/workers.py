@@ -6,7 +6,10 @@ small, and cores are better used by several folds at once.
 
 from __future__ import annotations
 
+import os
 import signal
+import threading
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -53,7 +56,7 @@ def train_folds(
             yield task, _train(features, task, training)
         return
     # A new process knows nothing of this one's threads, such as a progress bar's.
-    with ProcessPoolExecutor(workers, get_context("spawn"), _begin, (features, training)) as pool:
+    with ProcessPoolExecutor(workers, get_context("spawn"), _begin, (features, training, os.getpid())) as pool:
         futures = {pool.submit(_train_shared, task): task for task in tasks}
         try:
             for future in as_completed(futures):
@@ -84,11 +87,19 @@ def _train(features: Features, task: Task, training: Training) -> Prediction:
 _shared: tuple[Features, Training] | None = None
 
 
-def _begin(features: Features, training: Training) -> None:
+def _begin(features: Features, training: Training, parent: int) -> None:
     global _shared
     # A terminal sends Ctrl-C to the whole group; the parent decides what to do about it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     _shared = features, training
+
+
+def _end_with(parent: int) -> None:
+    """End this process when its parent is killed; it would wait for more to do for ever."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
 
 
 def _train_shared(task: Task) -> Prediction:
