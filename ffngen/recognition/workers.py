@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 
 from ffngen.errors import FfngenError
 from ffngen.recognition.classifier import ClassifierSettings
@@ -55,6 +55,7 @@ def train_folds(
         for task in tasks:
             yield task, _train(features, task, training)
         return
+    others = set(active_children())
     # A new process knows nothing of this one's threads, such as a progress bar's.
     with ProcessPoolExecutor(workers, get_context("spawn"), _begin, (features, training, os.getpid())) as pool:
         futures = {pool.submit(_train_shared, task): task for task in tasks}
@@ -65,7 +66,10 @@ def train_folds(
             mend = "it may be memory: run again with fewer --workers; what is done is kept"
             raise FfngenError("a training's process died", mend=mend) from error
         except BaseException:
-            pool.shutdown(cancel_futures=True)
+            # Workers write nothing: they need not be waited for.
+            pool.shutdown(wait=False, cancel_futures=True)
+            for child in set(active_children()) - others:
+                child.terminate()
             raise
 
 
