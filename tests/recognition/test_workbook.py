@@ -7,6 +7,7 @@ import tracemalloc
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 from made_micro import CASME2_HEADER, write_table
 
@@ -133,3 +134,27 @@ def test_other_files(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(content)
         with pytest.raises(InputFileError, match=message):
             read_table(tmp_path / name)
+
+
+def test_damaged_bytes_are_one_line(workbook: Path) -> None:
+    """Workbooks with changed bytes, before and after compression: a table, or one line."""
+    rng = np.random.default_rng(0)
+    whole = workbook.read_bytes()
+    with zipfile.ZipFile(workbook) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    names = sorted(parts)
+    for turn in range(150):
+        if turn % 2:
+            content = np.frombuffer(whole, np.uint8).copy()
+            content[rng.integers(0, len(content), 4)] = rng.integers(0, 256, 4)
+            workbook.write_bytes(content.tobytes())
+        else:
+            name = names[rng.integers(len(names))]
+            place = int(rng.integers(len(parts[name])))
+            hurt = parts[name][:place] + bytes(rng.choice(list(b'<>/"=09AZ&;'), 3)) + parts[name][place + 2 :]
+            workbook.write_bytes(whole)
+            rewritten(workbook, {name: hurt})
+        try:
+            read_table(workbook)
+        except InputFileError as error:
+            assert "\n" not in str(error)
