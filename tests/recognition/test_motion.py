@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ffngen.errors import InputFileError
 from ffngen.flow.values import UNKNOWN_FLOW
 from ffngen.recognition.crop import Crop, cut, make_box_finder
 from ffngen.recognition.motion import face_planes, motion_planes, optical_strain
@@ -69,3 +70,18 @@ def test_boxes() -> None:
     np.testing.assert_array_equal(cut(image, make_box_finder(Crop.BOX, 0.2)(SAMPLE, image)), image[20:80, 40:160])
     small = image[:40, :40]
     assert cut(small, make_box_finder(Crop.BOX, 0.4)(SAMPLE, small)).shape == (32, 32, 3)
+
+
+def test_the_box_of_a_face(monkeypatch: pytest.MonkeyPatch) -> None:
+    """About its landmarks, a tenth of their extent wider on each side, and within the picture."""
+    from ffngen.fit import detect
+
+    points = np.array([[60.0, 30.0], [140.0, 80.0]])
+    found = iter([detect.FoundFace(points, points), detect.FoundFace(points + [70, 0], points), None])
+    monkeypatch.setattr(detect, "FaceDetector", lambda: lambda image, near: next(found))
+    find = make_box_finder(Crop.DETECT, 0.1)
+    image = np.zeros((100, 200, 3), np.uint8)
+    assert find(SAMPLE, image) == (slice(25, 85), slice(52, 148))
+    assert find(SAMPLE, image) == (slice(25, 85), slice(122, 200))
+    with pytest.raises(InputFileError, match=r"t.csv: row 2: no face is found in onset.png"):
+        find(SAMPLE, image)
