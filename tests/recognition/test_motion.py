@@ -77,7 +77,8 @@ def test_the_box_of_a_face(monkeypatch: pytest.MonkeyPatch) -> None:
     from ffngen.fit import detect
 
     points = np.array([[60.0, 30.0], [140.0, 80.0]])
-    found = iter([detect.FoundFace(points, points), detect.FoundFace(points + [70, 0], points), None])
+    moved = points + np.array([70, 0])
+    found = iter([detect.FoundFace(points, points), detect.FoundFace(moved, points), None])
     monkeypatch.setattr(detect, "FaceDetector", lambda: lambda image, near: next(found))
     find = make_box_finder(Crop.DETECT, 0.1)
     image = np.zeros((100, 200, 3), np.uint8)
