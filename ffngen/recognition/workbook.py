@@ -20,7 +20,8 @@ SUFFIXES = (".xlsx", ".csv")
 
 #: The largest annotation table of a published set has 300 rows and takes 40 kB.
 _MAX_BYTES = 8 << 20
-_MAX_UNPACKED = 32 << 20
+#: XML takes fifty times its size when it is read; a part's name does not tell whether it will be read as XML.
+_MAX_UNPACKED = 4 << 20
 _MAX_PARTS = 200
 _MAX_SHEETS = 10
 _MAX_ROWS, _MAX_COLUMNS = 20_000, 60
@@ -123,11 +124,11 @@ def _check_archive(data: bytes, path: Path) -> None:
             parts = archive.infolist()
             if len(parts) > _MAX_PARTS or sum(part.file_size for part in parts) > _MAX_UNPACKED:
                 what = f"would unpack to more than {_MAX_PARTS} parts or {_MAX_UNPACKED >> 20} MiB"
-                raise InputFileError(what, where=path, mend=_SAVE_AGAIN)
+                raise InputFileError(what, where=path, mend="save the table alone, as .xlsx or .csv")
             if any("vbaproject" in part.filename.lower() for part in parts):
                 raise InputFileError("holds macros, which are not read", where=path, mend=_SAVE_AGAIN)
             for part in parts:
-                if part.filename.lower().endswith((".xml", ".rels")) and _has_definitions(archive.read(part)):
+                if _has_definitions(archive.read(part)):
                     raise InputFileError("its XML defines entities, as no spreadsheet does", where=path)
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError, ValueError) as error:
         raise InputFileError("is no .xlsx workbook", where=path, mend=_SAVE_AGAIN) from error
