@@ -67,7 +67,16 @@ def test_verifying() -> None:
 
 
 #: Parts that import bpy or torch; nothing else may.
-HEAVY = ("avatar_fit", "blender", "models", "splat", "training", "estimators/network.py", "estimators/ptlflow.py")
+HEAVY = (
+    "avatar_fit",
+    "blender",
+    "models",
+    "recognition",
+    "splat",
+    "training",
+    "estimators/network.py",
+    "estimators/ptlflow.py",
+)
 
 
 def test_all_other_modules_import_without_bpy_and_torch() -> None:

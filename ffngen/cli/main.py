@@ -31,6 +31,7 @@ _COMMANDS = {
     "evalreal": "Measure flow on real faces: at CK+'s landmarks, or at tracked vertices (MEAD).",
     "labels": "Make the rival labels: piecewise-affine flow between triangulated landmarks.",
     "predict": "Estimate the flow of images or a video.",
+    "mer": "Recognise micro-expressions from flow: leave one subject out, on your copy of a set.",
 }
 
 

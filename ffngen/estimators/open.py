@@ -9,7 +9,7 @@ from ffngen.estimators.classical import CLASSICAL
 from ffngen.estimators.estimator import Estimator
 from ffngen.extras import require
 
-__all__ = ["Estimator", "open_estimator"]
+__all__ = ["Estimator", "choose_device", "open_estimator"]
 
 _PTLFLOW = "ptlflow:"
 
@@ -35,11 +35,7 @@ def open_estimator(
     if which in CLASSICAL:
         return CLASSICAL[which]
     require("train", "torch", "safetensors")
-    import torch
-
-    chosen = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
-    if chosen.startswith("cuda") and not torch.cuda.is_available():
-        raise JobError("there is no CUDA GPU that PyTorch can use", where="device", mend="use cpu")
+    chosen = choose_device(device)
     if which.startswith(_PTLFLOW):
         from ffngen.estimators.ptlflow import open_ptlflow
 
@@ -51,3 +47,17 @@ def open_estimator(
     from ffngen.estimators.network import open_network
 
     return open_network(which, device=chosen, iterations=iterations, memory_gib=memory_gib, compiled=compiled)
+
+
+def choose_device(which: str) -> str:
+    """What PyTorch runs on: ``auto`` is a GPU where there is one.
+
+    :raises JobError: a GPU was asked for, and there is none.
+    """
+    require("train", "torch")
+    import torch
+
+    chosen = ("cuda" if torch.cuda.is_available() else "cpu") if which == "auto" else which
+    if chosen.startswith("cuda") and not torch.cuda.is_available():
+        raise JobError("there is no CUDA GPU that PyTorch can use", where="device", mend="use cpu")
+    return chosen
