@@ -13,9 +13,9 @@ for light that does not move with the skin. The luma is band-passed against both
   and -1 where facial and head-only images are exchanged.
 
 a and c are least-squares slopes, judged by their standard errors: of each pair, and of the sequence as a whole, so that
-small motion tells as well. Shading that an expression changes adds to what c is measured on; on a skin without texture it
-is all there is, and c is then anything about 0. So only a c that is nearer to -1 counts. Beside the head, all images of a
-sequence are the same stationary picture.
+small motion tells as well. Shading that an expression changes adds to what c is measured on; on a skin without texture
+it is all there is, and c is then anything about 0. So only a c that is nearer to -1 counts. Beside the head, all images
+of a sequence are the same stationary picture.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ _STRETCH = 0.2
 _CORRELATED = 20
 #: Two of the three images differ too much: by so many times the least difference, and this share of the contrast more.
 _TIMES_LEAST, _SHARE = 4.0, 0.5
-#: Where the head moves by this share of its own width, the first image is another's only where its correlation with both
-#: others is below this.
+#: Where the head moves by this share of its own width, the first image is another's only where its correlation with
+#: both others is below this.
 _FAR, _LIKENESS = 0.06, 0.4
 #: a is wrong beyond this bound, where it is so many standard errors from 0.
 _MOTION_BOUND, _MOTION_ERRORS = 0.6, 6.0
