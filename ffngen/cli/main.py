@@ -31,6 +31,7 @@ _COMMANDS = {
     "evalreal": "Measure flow on real faces: at CK+'s landmarks, or at tracked vertices (MEAD).",
     "labels": "Make the rival labels: piecewise-affine flow between triangulated landmarks.",
     "predict": "Estimate the flow of images or a video.",
+    "simulate": "Make sets that nobody could record, such as micro-expressions under head motion.",
     "mer": "Recognise micro-expressions from flow: leave one subject out, on your copy of a set.",
 }
 

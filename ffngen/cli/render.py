@@ -105,7 +105,22 @@ def run_job(
 def show_run(
     job: Job, reporter: RenderReporter, states: Callable[[threading.Event], States], *, grace: float, as_json: bool
 ) -> None:
-    """Go through a run, show it, and exit with its code.
+    """Go through a run, show it, and exit with its code; parameters as of :func:`follow_run`."""
+    summary = follow_run(job, reporter, states, grace=grace)
+    if as_json:
+        click.echo(json.dumps(summary, indent=1))
+    else:
+        reporter.show(summary)
+    if summary["terminated"] and summary["complete"] + len(summary["failed"]) < summary["sequences"]:
+        raise SystemExit(TERMINATED)
+    if summary["failed"]:
+        raise SystemExit(1)
+
+
+def follow_run(
+    job: Job, reporter: RenderReporter, states: Callable[[threading.Event], States], *, grace: float
+) -> dict[str, Any]:
+    """Go through a run, showing how far it is, and sum it up; exits where it was stopped.
 
     :param states: makes the run's states; its argument is set when SIGTERM asks to begin nothing more.
     :param grace: how long the sequences at work may take then, seconds.
@@ -121,12 +136,4 @@ def show_run(
     except KeyboardInterrupt:
         click.echo("ffngen: stopped; run the same command again to go on", err=True)
         raise SystemExit(INTERRUPTED) from None
-    summary = reporter.summary(job, time.monotonic() - start)
-    if as_json:
-        click.echo(json.dumps(summary, indent=1))
-    else:
-        reporter.show(summary)
-    if notice.received.is_set() and summary["complete"] + len(summary["failed"]) < summary["sequences"]:
-        raise SystemExit(TERMINATED)
-    if summary["failed"]:
-        raise SystemExit(1)
+    return reporter.summary(job, time.monotonic() - start) | {"terminated": notice.received.is_set()}
