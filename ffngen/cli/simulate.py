@@ -43,7 +43,12 @@ def command() -> None:
 )
 @click.option("--resolution", default="256x256", show_default=True, metavar="WxH", help="Of the images.")
 @click.option("--scene", default="laboratory", show_default=True, help="A preset, or a scene of your own.")
-@click.option("--props", help="What people wear, as of `ffngen render`.  [default: all]")
+@click.option(
+    "--props",
+    callback=several(str),
+    metavar="KIND[,...]",
+    help="Of lashes, brows, hair, glasses, collar; or none.  [default: all]",
+)
 @click.option("--samples", type=click.IntRange(1, 65_536), help="Cycles samples per pixel.  [default: 16]")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="People, expressions, turns.")
 @click.option("--device", default="auto", show_default=True, help="What Cycles renders on.")
@@ -58,7 +63,7 @@ def me_command(
     ratios: str,
     resolution: str,
     scene: str,
-    props: str | None,
+    props: tuple[str, ...] | None,
     samples: int | None,
     seed: int,
     device: str,
@@ -137,8 +142,8 @@ def _make(folder: Path, settings: Any, fields: dict[str, Any], *, quiet: bool) -
         return micro_set.record
     job = micro_set.prepare()
     reporter = RenderReporter(quiet=quiet, device_asked_for=job.device)
-    reporter.say(f"{folder}: {len(micro_set.clips)} clips")
     context = open_context(job, progress=reporter.say)
+    reporter.say(f"{folder}: {len(micro_set.clips)} clips")
     summary = follow_run(job, reporter, lambda no_more: render_dataset(context, no_more=no_more), grace=20)
     if summary["failed"]:
         reporter.show(summary)

@@ -15,9 +15,10 @@ from ffngen.dataset.plan import plan_sequences
 from ffngen.dataset.read import FlowDataset
 from ffngen.errors import DatasetError
 from ffngen.head.load import load_head
-from ffngen.job import Job
+from ffngen.job import Job, load_job
 from ffngen.params.source import parameter_source
 from ffngen.params.table import write_parameter_sets
+from ffngen.scene.preset import load_preset
 from ffngen.simulation.casme2 import write_clip, write_table
 from ffngen.simulation.samples import SimulatedClip, SimulationSettings, simulate_clips
 
@@ -60,29 +61,33 @@ class MicroSet:
     def prepare(self) -> Job:
         """Draw the parameters, write them, and give the job that renders them.
 
-        :raises FfngenError: the settings cannot be met, or the folder cannot be written.
+        :raises FfngenError: the settings or the job's fields cannot be met, or the folder cannot be written.
         """
-        model = load_head("open")
-        self.clips = list(simulate_clips(self._settings, model))
+        # First what costs nothing, so that a wrong word is named at once.
+        job = load_job(None, self._job_fields())
+        load_preset(job.scene)
+        self.clips = list(simulate_clips(self._settings, load_head("open")))
         try:
             self.out.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise DatasetError(
-                f"cannot be used: {error.strerror}", where=self.out, mend="name another folder"
-            ) from error
+            what = f"cannot be used: {error.strerror}"
+            raise DatasetError(what, where=self.out, mend="name another folder") from error
         write_parameter_sets(self.out / _PARAMETERS, [clip.parameters for clip in self.clips])
-        return Job(
-            out=self.out / _RENDER,
-            seed=self._settings.seed,
-            params=str(self.out / _PARAMETERS),
-            n_frames=(2,),
-            include_neutral=True,
-            motion_profile="micro",
-            amplitude=self._settings.amplitude,
-            jaw_motion="expression",
-            splits={"train": 1, "test": 0, "val": 0},
+        return job
+
+    def _job_fields(self) -> dict[str, Any]:
+        return {
+            "out": self.out / _RENDER,
+            "seed": self._settings.seed,
+            "params": str(self.out / _PARAMETERS),
+            "n_frames": (2,),
+            "include_neutral": True,
+            "motion_profile": "micro",
+            "amplitude": self._settings.amplitude,
+            "jaw_motion": "expression",
+            "splits": {"train": 1, "test": 0, "val": 0},
             **self._fields,
-        )
+        }
 
     def finish(self, job: Job, progress: Callable[[int, int], None] = lambda done, total: None) -> dict[str, Any]:
         """Write CASME II's layout of the rendered dataset, and last what the set is.
