@@ -30,6 +30,7 @@ _COMMANDS = {
     "eval": "Measure how well networks and classical methods estimate a dataset's flow.",
     "evalreal": "Measure flow on real faces: at CK+'s landmarks, or at tracked vertices (MEAD).",
     "labels": "Make the rival labels: piecewise-affine flow between triangulated landmarks.",
+    "report": "Put the results of eval, evalreal and mer on one page.",
     "predict": "Estimate the flow of images or a video.",
     "simulate": "Make sets that nobody could record, such as micro-expressions under head motion.",
     "mer": "Recognise micro-expressions from flow: leave one subject out, on your copy of a set.",

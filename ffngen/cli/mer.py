@@ -155,6 +155,7 @@ def command(**options: Any) -> None:
     from ffngen.recognition import ReadOptions, apply_labels, open_label_map, read_samples
     from ffngen.recognition.describe import describe_samples
     from ffngen.recognition.frames import ApexRule
+    from ffngen.simulation.micro_set import read_simulation
 
     dataset, out, as_json = options["dataset"], options["out"], options["as_json"]
     names = (*options["models"], *options["checkpoints"])
@@ -167,6 +168,7 @@ def command(**options: Any) -> None:
     found = read_samples(options["path"], dataset, reading, options["parts"])
     samples, numbers, left_out = apply_labels(found.samples, labels)
     samples_record = describe_samples(found, labels, numbers, [sample.person for sample in samples], left_out)
+    samples_record["simulation"] = read_simulation(options["path"])
     if options["check"]:
         click.echo(json.dumps(samples_record, indent=1) if as_json else _described(samples_record))
         return

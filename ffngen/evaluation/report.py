@@ -47,6 +47,7 @@ def make_report(
     """
     summary = summarise(evaluation)
     record = {
+        "kind": "evaluation",
         "dataset": str(dataset),
         "split": split,
         "pairs": evaluation.pairs,
