@@ -224,7 +224,7 @@ def _dot(one: Luma, other: Luma) -> float:
 
 def _likeness(one: Luma, other: Luma) -> float:
     """The correlation of two bands, whose means are 0."""
-    return _dot(one, other) / max(np.sqrt(_dot(one, one) * _dot(other, other)), 1e-9)
+    return _dot(one, other) / max(float(np.sqrt(_dot(one, one) * _dot(other, other))), 1e-9)
 
 
 def _is_rigid(flow: NDArray[np.float64]) -> NDArray[np.bool_]:

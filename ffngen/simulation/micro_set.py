@@ -41,7 +41,7 @@ class MicroSet:
         self.out = out
         self._settings = settings
         self._fields = dict(fields)
-        self._record = json.loads(json.dumps({"kind": "micro-expressions", **asdict(settings)}))
+        self._record: dict[str, Any] = json.loads(json.dumps({"kind": "micro-expressions", **asdict(settings)}))
         self.clips: list[SimulatedClip] = []
         if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / _PARAMETERS).is_file())):
             raise DatasetError("holds files already", where=out, mend="name an empty or new folder")
@@ -104,7 +104,7 @@ class MicroSet:
             progress(done, len(plans))
         write_table(self.out, self.clips)
         head, expression = np.mean(lengths, axis=0).tolist()
-        record = self._record | {
+        record: dict[str, Any] = self._record | {
             "clips_in_all": len(self.clips),
             "head_flow_px": head,
             "expression_flow_px": expression,
