@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from ffngen.errors import FfngenError, InputFileError
 from ffngen.head.model import HeadModel
 from ffngen.params.gaussian_avatars import read_gaussian_avatars
@@ -47,7 +49,14 @@ class AvatarSource:
         return [self._on_avatar(one) for one in self._source.track(index)]
 
     def _on_avatar(self, one: ParameterSet) -> ParameterSet:
-        return replace(one, betas=self._person.betas, static_offset=self._person.static_offset, dynamic_offset=None)
+        # What a frame adds to somebody else's face says nothing of this one.
+        is_own = np.array_equal(one.betas, self._person.betas)
+        return replace(
+            one,
+            betas=self._person.betas,
+            static_offset=self._person.static_offset,
+            dynamic_offset=one.dynamic_offset if is_own else None,
+        )
 
 
 def avatar_source(source: ParameterSource, path: Path, model: HeadModel) -> ParameterSource:
