@@ -47,7 +47,9 @@ def parse_place(text: str | Path) -> Place:
     bucket, _, prefix = str(text)[match.end() :].partition("/")
     prefix = prefix.rstrip("/")
     if match[1] != "s3":
-        raise JobError(f"{match[1]}:// is no scheme for datasets", where=text, mend="give a folder or s3://BUCKET/PREFIX")
+        raise JobError(
+            f"{match[1]}:// is no scheme for datasets", where=text, mend="give a folder or s3://BUCKET/PREFIX"
+        )
     if not _BUCKET.fullmatch(bucket) or not _PREFIX.fullmatch(prefix) or {".", ".."} & set(prefix.split("/")):
         what = "is not s3://BUCKET/PREFIX with a prefix of letters, digits, '-', '_', '.' and '/'"
         raise JobError(what, where=text)

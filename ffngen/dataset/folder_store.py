@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
@@ -80,9 +81,10 @@ class FolderStore:
         written.unlink(missing_ok=True)
         return True
 
-    def remove(self, path: str) -> None:
+    def remove(self, *paths: str) -> None:
         """Unlink."""
-        (self.place / path).unlink(missing_ok=True)
+        for path in paths:
+            (self.place / path).unlink(missing_ok=True)
 
     def clear(self, folders: Iterable[str], files: Iterable[str]) -> None:
         """Remove trees, then files."""
@@ -140,14 +142,17 @@ class FolderStore:
 
     def silences(self) -> dict[str, float]:
         """By the times of the runs' folders, all of them the file server's."""
-        partial = self.place / PARTIAL_FOLDER
+        now, partial = self._now(), self.place / PARTIAL_FOLDER
+        silences = {path.name: silent_seconds(path, now) for path in partial.glob("*")}
+        return {name: silence for name, silence in silences.items() if silence is not None}
+
+    def _now(self) -> float:
+        """The file server's time; this machine's where the dataset cannot be written to."""
         try:
             with run_folder(self.place) as own:
-                now = file_server_time(own)
-                silences = {entry.name: silent_seconds(entry, now) for entry in partial.iterdir() if entry != own}
-        except (DatasetError, OSError):  # a dataset that cannot be written to
-            return {}
-        return {name: silence for name, silence in silences.items() if silence is not None}
+                return file_server_time(own)
+        except (DatasetError, OSError):
+            return time.time()
 
 
 class _LocalLines:

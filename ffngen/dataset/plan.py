@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
-from ffngen.dataset.layout import METADATA_FOLDER, ImageFormat, Record, SequenceKey, SequenceLayout, is_safe_name
+from ffngen.dataset.layout import ImageFormat, SequenceKey, SequenceLayout, is_safe_name, metadata_path
 from ffngen.flow.files import FlowFormat
 from ffngen.job import Job
 from ffngen.motion.tracked import TrackSampling, sample_times
@@ -82,7 +82,7 @@ def plan_sequences(job: Job, source: ParameterSource) -> list[SequencePlan]:
         seen[identity] += 1
         for n, view in itertools.product(job.n_frames, views):
             name = f"{folder_name(identity)}_e{number}_n{n}{_view_suffix(view)}"
-            key = SequenceKey(job.splits.of(identity), source.emotion(index), name)
+            key = SequenceKey(job.splits.of(identity), source.emotion(index), name, is_spread=job.folders == "spread")
             layout = SequenceLayout(
                 key, n, job.include_neutral, ImageFormat(job.image_format), FlowFormat(job.flow_format)
             )
@@ -116,7 +116,7 @@ def _plan_track(
     named_alike = PurePath(video).stem == PurePath(identity).name
     whole = identity if alone and named_alike else f"{identity}/{video}"
     name = f"{folder_name(whole)}_s{job.frame_step}{_view_suffix(view)}"
-    key = SequenceKey(job.splits.of(identity), source.emotion(index), name)
+    key = SequenceKey(job.splits.of(identity), source.emotion(index), name, is_spread=job.folders == "spread")
     layout = SequenceLayout(key, len(times), False, ImageFormat(job.image_format), FlowFormat(job.flow_format))
     return SequencePlan(number, index, identity, layout, view)
 
@@ -157,6 +157,4 @@ def estimate_core_seconds(job: Job, plan: SequencePlan) -> float:
 
 def is_complete(root: Path, plan: SequencePlan) -> bool:
     """Whether the sequence is finished: its metadata file, which is written last, is there."""
-    key = plan.layout.key
-    # Strings, for a job has millions of sequences and a Path costs as much as the question itself.
-    return os.path.isfile(f"{root}/{METADATA_FOLDER}/{key.split}/{key.emotion}/{key.sequence}/{Record.METADATA.value}")  # noqa: PTH113
+    return os.path.isfile(f"{root}/{metadata_path(plan.layout.key)}")  # noqa: PTH113

@@ -1,7 +1,7 @@
 """What a run asks of the place that its dataset lies in: a folder, or an object store.
 
-A sequence is a pure function of the job and its index. It is made below a local folder of the run alone, and becomes part
-of the dataset whole: its metadata file, which comes last, marks it complete. No lock is held anywhere.
+A sequence is a pure function of the job and its index. It is made below a local folder of the run alone, and becomes
+part of the dataset whole: its metadata file, which comes last, marks it complete. No lock is held anywhere.
 """
 
 from __future__ import annotations
@@ -33,11 +33,14 @@ class Store(Protocol):
     All methods raise :class:`FfngenError` where the place cannot be used.
     """
 
-    place: Place
     #: How often a run shows that it lives, seconds.
     heartbeat: float
     #: Whether labels that a job asks for are made with each sequence, as they are not made of what lies there.
     labels_go_along: bool
+
+    @property
+    def place(self) -> Place:
+        """Where it is."""
 
     def run_folder(self) -> AbstractContextManager[Path]:
         """A local folder for one run's unfinished work, removed at the end."""
@@ -57,8 +60,8 @@ class Store(Protocol):
     def write_new(self, path: str, content: bytes, scratch: Path) -> bool:
         """Put a file in place where none is; whether it was, of several runs that do so at once for one alone."""
 
-    def remove(self, path: str) -> None:
-        """Remove a file; nothing where there is none."""
+    def remove(self, *paths: str) -> None:
+        """Remove files, where they are there."""
 
     def clear(self, folders: Iterable[str], files: Iterable[str]) -> None:
         """Remove folders with all that is in them, then files, in their order."""

@@ -15,6 +15,7 @@ from ffngen.dataset.layout import Record
 from ffngen.dataset.metadata import read_sequence
 from ffngen.dataset.plan import FLOW_BYTES, SequencePlan, estimate_bytes, estimate_core_seconds
 from ffngen.dataset.render import RenderRun, render_dataset
+from ffngen.dataset.store import Store
 from ffngen.errors import RenderError
 from ffngen.farm.journal import read_journals
 from ffngen.job import Job
@@ -54,10 +55,10 @@ def estimated_cost(job: Job, plans: list[SequencePlan], threads: int) -> Cost:
     return Cost(f"estimated, for {threads} CPU threads", 0.0, core_seconds / images / threads)
 
 
-def noted_cost(root: Path, digest: str) -> Cost | None:
+def noted_cost(store: Store, digest: str) -> Cost | None:
     """From what a dataset's runs have noted of this job's sequences; None where they noted nothing."""
     samples: list[tuple[int, float]] = []
-    for _, lines in read_journals(root):
+    for _, lines in read_journals(store):
         is_same = False
         for line in lines:
             if line["event"] == "begin":
@@ -82,9 +83,8 @@ def probe_cost(context: JobContext, plans: list[SequencePlan]) -> Cost:
     chosen = [plan for plan in plans if plan.images == shortest][:2]
     names = {plan.name for plan in chosen}
     with tempfile.TemporaryDirectory(prefix="ffngen-probe-") as folder:
-        job = context.job.model_copy(
-            update={"out": Path(folder) / "probe", "workers": 1, "labels": (), "label_pairs": ()}
-        )
+        out = Path(folder) / "probe"
+        job = context.job.model_copy(update={"out": out, "workers": 1, "labels": (), "label_pairs": ()})
         times: list[float] = []
         threads, device = 1, ""
         with closing(render_dataset(replace(context, job=job), select=lambda plan: plan.name in names)) as states:
@@ -95,7 +95,7 @@ def probe_cost(context: JobContext, plans: list[SequencePlan]) -> Cost:
                 if event is not None and event.kind == "frame" and event.frame is not None:
                     times.append(event.frame.seconds)
         plan = chosen[-1]
-        entries = read_sequence(job.out, plan.layout.key).files
+        entries = read_sequence(out, plan.layout.key).files
         sheet = entries[str(plan.layout.record(Record.CONTACT_SHEET))].bytes
         size = sum(entry.bytes for entry in entries.values()) - sheet
     # Each sequence has the same frames; the second one's come last.

@@ -12,6 +12,7 @@ from farm_runs import JOB, end, start
 from stand_in import FakeBlender
 
 from ffngen.cli import main
+from ffngen.dataset.folder_store import FolderStore
 from ffngen.dataset.layout import ImageFormat, SequenceKey, SequenceLayout
 from ffngen.dataset.plan import SequencePlan, estimate_bytes
 from ffngen.farm.cost import Cost, disk_by_flow_format, noted_cost
@@ -85,7 +86,7 @@ def test_the_plan_of_a_job(tmp_path: Path) -> None:
 def test_cost_from_what_runs_noted_and_from_a_probe(fake_blender: FakeBlender, tmp_path: Path) -> None:
     job, out = tmp_path / "job.yaml", tmp_path / "out"
     job.write_text(JOB)
-    assert noted_cost(out, "") is None
+    assert noted_cost(FolderStore(out), "") is None
     probed = invoke(job, "--out", out, "--probe")
     assert probed["cost"]["source"].startswith("measured on one sequence here, on CPU with 1 threads")
     assert probed["cost"]["bytes_per_image"] > 0

@@ -13,6 +13,7 @@ from farm_runs import JOB, SEQUENCES, end, files
 from farm_runs import start_real as start
 
 from ffngen.dataset.context import JobContext, open_context
+from ffngen.dataset.folder_store import FolderStore
 from ffngen.dataset.layout import PARTIAL_FOLDER, complete_sequences
 from ffngen.errors import FfngenError
 from ffngen.farm.executors import RayOptions, execute
@@ -62,7 +63,7 @@ def context(folder: Path) -> JobContext:
 
 
 def lines(root: Path, event: str) -> list[dict[str, Any]]:
-    return [line for _, found in read_journals(root) for line in found if line["event"] == event]
+    return [line for _, found in read_journals(FolderStore(root)) for line in found if line["event"] == event]
 
 
 def test_two_nodes_then_one_that_dies(cluster: Any, alone: Path, tmp_path: Path) -> None:

@@ -15,8 +15,9 @@ from ffngen.atomic import sha256_file, write_atomic
 from ffngen.dataset.arrays import SequenceVertices, encode_mask, encode_vertices
 from ffngen.dataset.context import digest_of
 from ffngen.dataset.dataset_file import encode_record
+from ffngen.dataset.folder_store import FolderStore
 from ffngen.dataset.layout import DATASET_FILE, ImageFormat, Output, Record, SequenceKey, SequenceLayout
-from ffngen.dataset.manifest import build_manifest
+from ffngen.dataset.manifest import SequenceRow, build_manifest
 from ffngen.dataset.metadata import (
     FileEntry,
     HeadModel,
@@ -282,4 +283,11 @@ def make_dataset(root: Path, counts: dict[str, int], flow_format: FlowFormat = F
 def finish_dataset(root: Path) -> None:
     """Write what marks a folder as a dataset, and its manifest."""
     (root / DATASET_FILE).write_bytes(encode_record(JOB, identities=1, n_frames=[N]))
-    build_manifest(root)
+    write_manifest(root)
+
+
+def write_manifest(root: Path) -> list[SequenceRow]:
+    """The manifest of a dataset in a folder."""
+    store = FolderStore(root)
+    with store.run_folder() as scratch:
+        return build_manifest(store, scratch)
