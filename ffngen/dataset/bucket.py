@@ -27,7 +27,7 @@ _ATTEMPTS = 10
 THREADS = 16
 
 _CONFLICT = "ConditionalRequestConflict"
-_NO_CONDITIONS = "NotImplemented"
+_NO_CONDITIONS = ("501", "NotImplemented")
 _PAUSE_SECONDS = 0.2
 _REFUSED = ("403", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken")
 _CREDENTIALS = (
@@ -68,7 +68,7 @@ class Bucket:
             response_checksum_validation="when_required",
         )
         with self._faults(""):
-            self._client = boto3.client("s3", config=config)
+            self._client = boto3.session.Session().client("s3", config=config)
 
     def put(self, path: str, content: bytes | Path, *, new: bool = False) -> bool:
         """Write an object, which is there whole or not at all.
@@ -83,7 +83,7 @@ class Bucket:
         for _ in range(_ATTEMPTS):
             with self._faults(path) as fault:
                 self._client.put_object(**self._at(path), Body=data, ContentMD5=digest, **condition)
-            if fault.code == _NO_CONDITIONS:
+            if fault.code in _NO_CONDITIONS:
                 if self.head(path) is not None:
                     return False
                 condition = {}
@@ -170,7 +170,7 @@ class Bucket:
             yield fault
         except ClientError as error:
             code = str(error.response.get("Error", {}).get("Code", "unknown"))
-            if code in ("404", "NoSuchKey", "412", "PreconditionFailed", _CONFLICT, _NO_CONDITIONS):
+            if code in ("404", "NoSuchKey", "412", "PreconditionFailed", _CONFLICT, *_NO_CONDITIONS):
                 fault.code = code
                 return
             if code == "NoSuchBucket":

@@ -51,8 +51,8 @@ def place_sequence(root: Path, staged: Path, metadata: SequenceMetadata) -> None
     for output in Output:
         folder = output_folder(output, layout.key)
         (root / folder).parent.mkdir(parents=True, exist_ok=True)
-        while not (is_ours := _put(staged / folder, root / folder)) and not _is_complete(root, layout):
-            _take_away(root / folder, staged / "replaced" / folder)
+        while not (is_ours := put_folder(staged / folder, root / folder)) and not _is_complete(root, layout):
+            take_away(root / folder, staged / "replaced" / folder)
             has_replaced = True
         placed[root / folder] = _inode(root / folder) if is_ours else None
         sync((root / folder).parent)
@@ -66,7 +66,7 @@ def _is_complete(root: Path, layout: SequenceLayout) -> bool:
     return (root / layout.record(Record.METADATA)).is_file()
 
 
-def _put(folder: Path, target: Path) -> bool:
+def put_folder(folder: Path, target: Path) -> bool:
     """Rename a folder into place; whether it, or one with the same content, is there now."""
     try:
         folder.rename(target)
@@ -88,7 +88,8 @@ def _same(folder: Path, other: Path) -> bool:
         return False
 
 
-def _take_away(path: Path, aside: Path) -> None:
+def take_away(path: Path, aside: Path) -> None:
+    """Rename a folder out of the way; another run may do so first."""
     shutil.rmtree(aside, ignore_errors=True)
     aside.parent.mkdir(parents=True, exist_ok=True)
     try:

@@ -18,9 +18,10 @@ import pytest
 from click.testing import CliRunner, Result
 from farm_runs import JOB, SEQUENCES, end, files, start
 from s3_server import BUCKET, S3Server, s3_server
-from stand_in import FakeBlender
+from stand_in import STAND_IN, FakeBlender
 
 from ffngen.cli import main
+from ffngen.render import process
 
 FIRST, LAST = "open-000000_e0_n2", "open-000001_e0_n3"
 
@@ -62,12 +63,18 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     (folder / "state").mkdir()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FAKE_BLENDER", str(folder / "state"))
-        end(start("render", folder / "job.yaml", "--out", folder / "out"))
+        patch.setitem(process.COMMANDS, "cycles", (sys.executable, str(STAND_IN)))
+        render(folder / "job.yaml", folder / "out")
     return {path: data for path, data in files(folder / "out").items() if (folder / "out" / path).is_file()}
 
 
 def invoke(*arguments: str | Path) -> Result:
     return CliRunner().invoke(main, list(map(str, arguments)))
+
+
+def render(job: Path, out: str | Path, *options: str, code: int = 0) -> None:
+    result = invoke("render", job, "--out", out, *options)
+    assert result.exit_code == code, result.output
 
 
 def on_server(server: S3Server, out: str) -> dict[str, bytes]:
@@ -124,7 +131,7 @@ def test_the_whole_job_by_farm_run_with_labels(
 def test_going_on_lists_and_asks_for_no_sequence(
     fake_blender: FakeBlender, server: S3Server, job: Path, out: str
 ) -> None:
-    end(start("render", job, "--out", out))
+    render(job, out)
     before = on_server(server, out)
     server.asked.clear()
     assert json.loads(invoke("render", job, "--out", out, "--json").stdout)["rendered"] == 0
@@ -160,7 +167,7 @@ def test_a_server_that_fails_for_a_while_and_is_slow(
             return status if count[0] % 3 == 0 else None
 
     server.fault = fault
-    end(start("render", job, "--out", out))
+    render(job, out)
     server.fault = None
     assert on_server(server, out) == alone
 
@@ -182,11 +189,11 @@ def test_a_server_that_stays_away_ends_the_run(
     assert result.stderr.splitlines()[-1].startswith(f"ffngen: {out}/") and "the server says 500" in result.stderr
     server.fault = None
     assert not any(path.startswith("logs/") for path in on_server(server, out))
-    end(start("render", job, "--out", out))
+    render(job, out)
     assert on_server(server, out) == alone
 
 
-@pytest.mark.parametrize("objects", [1, 5, 12, 22, 30])
+@pytest.mark.parametrize("objects", [1, 12, 30])
 def test_a_process_that_is_killed_between_objects(
     objects: int, fake_blender: FakeBlender, server: S3Server, job: Path, out: str, alone: dict[str, bytes]
 ) -> None:
@@ -211,7 +218,7 @@ def test_a_process_that_is_killed_between_objects(
     complete = sum(path.endswith("/metadata.json") for path in half)
     plan = json.loads(invoke("render", job, "--out", out, "--dry-run", "--json").stdout)
     assert plan["to_render"] == SEQUENCES - complete
-    end(start("render", job, "--out", out))
+    render(job, out)
     assert on_server(server, out) == alone
 
 
@@ -259,7 +266,7 @@ def test_a_server_without_conditions(server: S3Server, fake_blender: FakeBlender
         return None
 
     server.fault = fault
-    end(start("render", job, "--out", out))
+    render(job, out)
     server.fault = None
     result = invoke("render", job, "--out", out, "--seed", "5")
     assert result.exit_code == 2 and "holds the dataset of another job (seed is" in result.stderr
@@ -280,11 +287,11 @@ def test_what_failed_is_seen_and_tried_again(
     fake_blender: FakeBlender, server: S3Server, job: Path, out: str, alone: dict[str, bytes]
 ) -> None:
     fake_blender.behave(LAST, "error")
-    end(start("render", job, "--out", out, "--shard", "0/1"), 1)
+    render(job, out, "--shard", "0/1", code=1)
     status = json.loads(invoke("farm", "status", out, "--json").stdout)
     assert (status["done"], status["failed"]) == (SEQUENCES - 1, 1)
     (failure,) = status["failures"]
-    assert failure["cause"] == "RuntimeError: out of [memory]" and failure["logs"][0].startswith(f"{out}/logs/")
+    assert failure["cause"].endswith("RuntimeError: out of [memory]") and failure["logs"][0].startswith(f"{out}/logs/")
     assert invoke("farm", "finish", job, "--out", out).exit_code == 1
     fake_blender.forget()
     assert json.loads(invoke("farm", "retry", job, "--out", out, "--json").stdout)["rendered"] == 1
@@ -371,7 +378,7 @@ def test_a_full_scratch_disk(
         result = invoke("render", job, "--out", out)
     assert result.exit_code == 2 and "the disk is full" in result.stderr
     assert 0 < sum(path.endswith("metadata.json") for path in on_server(server, out)) < SEQUENCES
-    end(start("render", job, "--out", out))
+    render(job, out)
     assert on_server(server, out) == alone
 
 
