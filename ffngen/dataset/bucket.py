@@ -29,6 +29,10 @@ THREADS = 16
 _CONFLICT = "ConditionalRequestConflict"
 _NO_CONDITIONS = ("501", "NotImplemented")
 _PAUSE_SECONDS = 0.2
+
+#: So many keys a listing or a deletion has at most.
+_PAGE = 1000
+
 _REFUSED = ("403", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken")
 _CREDENTIALS = (
     "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, and AWS_ENDPOINT_URL where it is not AWS"
@@ -112,8 +116,8 @@ class Bucket:
 
     def delete(self, paths: Sequence[str]) -> None:
         """Remove objects; those that are not there count as removed."""
-        for start in range(0, len(paths), 1000):
-            keys = [{"Key": self._key(path)} for path in paths[start : start + 1000]]
+        for start in range(0, len(paths), _PAGE):
+            keys = [{"Key": self._key(path)} for path in paths[start : start + _PAGE]]
             with self._faults(""):
                 self._client.delete_objects(Bucket=self._url.bucket, Delete={"Objects": keys, "Quiet": True})
 
@@ -135,7 +139,7 @@ class Bucket:
 
     def now(self) -> float:
         """What time it is by the server's clock, seconds."""
-        page = next(self._pages("", MaxKeys=1))
+        page = next(self._pages(""))
         return parsedate_to_datetime(page["ResponseMetadata"]["HTTPHeaders"]["date"]).timestamp()
 
     def _pages(self, folder: str, **options: Any) -> Iterator[dict[str, Any]]:
@@ -144,7 +148,9 @@ class Bucket:
         while page["IsTruncated"]:
             token = {"ContinuationToken": page["NextContinuationToken"]} if page["NextContinuationToken"] else {}
             with self._faults(folder):
-                page = self._client.list_objects_v2(Bucket=self._url.bucket, Prefix=prefix, **options, **token)
+                page = self._client.list_objects_v2(
+                    Bucket=self._url.bucket, Prefix=prefix, MaxKeys=_PAGE, **options, **token
+                )
             yield page
             page = {"NextContinuationToken": page.get("NextContinuationToken"), "IsTruncated": page["IsTruncated"]}
 

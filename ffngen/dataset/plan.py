@@ -17,10 +17,14 @@ from ffngen.motion.tracked import TrackSampling, sample_times
 from ffngen.params.source import ParameterSource
 from ffngen.scene.rig import rig_size
 
-#: Bytes per pixel of each file, measured on the demo (512x512): compressed formats vary with the picture.
-_BYTES = {"jpg": 0.25, "png": 1.6, "mask": 1.0, "depth": 0.9}
+#: Bytes per pixel of each file, measured on sequences of jobs/facialflownet.yaml, of a person with hair and of one
+#: without: compressed formats vary by a third with the picture.
+_BYTES = {"jpg": 0.3, "png": 1.6, "mask": 1.0, "depth": 1.3}
 #: The same of flow in each format.
-FLOW_BYTES = {"flo": 8.0, "exr": 1.4, "exr-half": 0.5, "compact": 0.36, "flo5": 1.4, "npz": 1.6}
+FLOW_BYTES = {"flo": 8.0, "exr": 1.42, "exr-half": 0.57, "compact": 0.46, "flo5": 1.1, "npz": 1.58}
+#: Of the vertices, for each image, and of the contact sheet.
+_VERTEX_BYTES = 175_000
+_SHEET_BYTES = 700_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +144,8 @@ def estimate_bytes(job: Job, plan: SequencePlan) -> int:
     pixels = job.width * job.height
     facial = len(plan.layout.facial_frames)
     per_frame = plan.images * _BYTES[job.image_format] + facial * (_BYTES["mask"] + _BYTES["depth"])
-    return int(pixels * (per_frame + 2 * plan.pairs * FLOW_BYTES[job.flow_format])) + 2_000_000
+    records = _SHEET_BYTES + plan.images * _VERTEX_BYTES
+    return int(pixels * (per_frame + 2 * plan.pairs * FLOW_BYTES[job.flow_format])) + records
 
 
 def estimate_core_seconds(job: Job, plan: SequencePlan) -> float:

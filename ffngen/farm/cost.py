@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import tempfile
+from collections import Counter
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 
 from ffngen.dataset.context import JobContext
-from ffngen.dataset.layout import Record
+from ffngen.dataset.layout import METADATA_FOLDER, Record
 from ffngen.dataset.metadata import read_sequence
 from ffngen.dataset.plan import FLOW_BYTES, SequencePlan, estimate_bytes, estimate_core_seconds
 from ffngen.dataset.render import RenderRun, render_dataset
@@ -27,7 +28,7 @@ class Cost:
 
     :param source: where the figures come from, as words.
     :param bytes_per_image: of a colour image with its share of the sequence's other files; None: estimated.
-    :param bytes_per_sequence: of the contact sheet, which shows three pairs however long the sequence is.
+    :param bytes_per_sequence: of what does not grow with the sequence.
     """
 
     source: str
@@ -73,7 +74,7 @@ def noted_cost(store: Store, digest: str) -> Cost | None:
 
 
 def probe_cost(context: JobContext, plans: list[SequencePlan]) -> Cost:
-    """Render the shortest and the next sequence of a job into a temporary folder, and measure the second.
+    """Render two of the shortest sequences of a job into a temporary folder; measure their disk, and the second's time.
 
     The first one pays for starting Blender and for what a GPU prepares.
 
@@ -94,19 +95,31 @@ def probe_cost(context: JobContext, plans: list[SequencePlan]) -> Cost:
                     threads, device = run.layout.threads, run.layout.device.kind
                 if event is not None and event.kind == "frame" and event.frame is not None:
                     times.append(event.frame.seconds)
-        plan = chosen[-1]
-        entries = read_sequence(out, plan.layout.key).files
-        sheet = entries[str(plan.layout.record(Record.CONTACT_SHEET))].bytes
-        size = sum(entry.bytes for entry in entries.values()) - sheet
+        sizes = np.mean([_bytes(out, plan) for plan in chosen], axis=0)
     # Each sequence has the same frames; the second one's come last.
     seconds = sum(times[-len(times) // len(chosen) :])
     return Cost(
         f"measured on one sequence here, on {device} with {threads} threads",
         0.0,
-        seconds / plan.images,
-        size / plan.images,
-        sheet,
+        seconds / shortest,
+        float(sizes[0]),
+        float(sizes[1]),
     )
+
+
+def _bytes(root: Path, plan: SequencePlan) -> tuple[float, float]:
+    """Bytes of a sequence for each image, and those beside, so that longer sequences come out right.
+
+    There is one mask and depth for each facial frame, two flows for each pair, vertices for each image.
+    """
+    sizes: Counter[str] = Counter()
+    for path, entry in read_sequence(root, plan.layout.key).files.items():
+        sizes[PurePosixPath(path).name if path.startswith(METADATA_FOLDER) else path.split("/")[0]] += entry.bytes
+    frames, pairs = len(plan.layout.facial_frames), plan.pairs
+    per_frame, per_pair = (sizes["mask"] + sizes["depth"]) / frames, sizes["flow"] / pairs
+    # Of m images (m + 1) / 2 are facial frames, and (m - 1) / 2 head-only ones, of which each has a pair.
+    per_image = (sizes["image"] + sizes[Record.VERTICES.value]) / plan.images + (per_frame + per_pair) / 2
+    return per_image, sizes[Record.CONTACT_SHEET.value] + (per_frame - per_pair) / 2
 
 
 def _require(run: RenderRun) -> None:

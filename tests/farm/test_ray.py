@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import subprocess
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 from farm_runs import JOB, SEQUENCES, end, files
 from farm_runs import start_real as start
+from s3_server import BUCKET, S3Server, s3_server
 
 from ffngen.dataset.context import JobContext, open_context
 from ffngen.dataset.folder_store import FolderStore
@@ -19,6 +21,7 @@ from ffngen.errors import FfngenError
 from ffngen.farm.executors import RayOptions, execute
 from ffngen.farm.journal import read_journals
 from ffngen.job import load_job
+from ffngen.url import parse_place
 
 pytestmark = [
     pytest.mark.bpy,
@@ -27,7 +30,14 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[Any]:
+def server() -> Iterator[S3Server]:
+    with s3_server() as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def cluster(server: S3Server) -> Iterator[Any]:
+    """Its nodes know where the server is."""
     from ray.cluster_utils import Cluster
 
     with pytest.MonkeyPatch.context() as patch:
@@ -96,6 +106,39 @@ def test_two_nodes_then_one_that_dies(cluster: Any, alone: Path, tmp_path: Path)
     assert not (disturbed.job.out / PARTIAL_FOLDER).exists()
     assert files(disturbed.job.out) == files(alone)
     assert len(retries) == 1
+
+
+@pytest.fixture
+def full_disk(tmp_path: Path) -> Iterator[Path]:
+    """A folder on a disk of its own, of which next to nothing is free."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("a small disk cannot be mounted here")
+    try:
+        (folder / "filler").write_bytes(bytes(int(3.8 * 2**20)))
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def test_a_full_disk_on_one_node(cluster: Any, server: S3Server, alone: Path, full_disk: Path, tmp_path: Path) -> None:
+    """Into an object store, where each node has its own disk for unfinished work; the other node makes it all."""
+    sick = cluster.add_node(num_cpus=1, env_vars={"TMPDIR": str(full_disk)})
+    cluster.wait_for_nodes()
+    (tmp_path / "job.yaml").write_text(JOB.replace("workers: 1\n", ""))
+    job = load_job(tmp_path / "job.yaml", {"out": parse_place(f"s3://{BUCKET}/ray/full")})
+    try:
+        with closing(execute(open_context(job), "ray", RayOptions(cluster.address))) as states:
+            *_, (run, _) = states
+    finally:
+        cluster.remove_node(sick, allow_graceful=False)
+    assert run.failed == {} and len(run.done) == SEQUENCES
+    # The sick node took part, and nothing of it is in the dataset.
+    begun = [path for path in server.asked if "/.farm/runs/" in path[1]]
+    assert begun and (full_disk / "filler").exists()
+    assert server.files("ray/full") == {name: data for name, data in files(alone).items() if (alone / name).is_file()}
 
 
 def test_no_cluster_is_one_line(tmp_path: Path) -> None:

@@ -129,7 +129,7 @@ def test_the_whole_job_by_farm_run_with_labels(
 
 
 def test_going_on_lists_and_asks_for_no_sequence(
-    fake_blender: FakeBlender, server: S3Server, job: Path, out: str
+    fake_blender: FakeBlender, server: S3Server, job: Path, out: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     render(job, out)
     before = on_server(server, out)
@@ -137,18 +137,18 @@ def test_going_on_lists_and_asks_for_no_sequence(
     assert json.loads(invoke("render", job, "--out", out, "--json").stdout)["rendered"] == 0
     assert not [path for method, path in server.asked if method == "HEAD"]
     assert on_server(server, out) == before
-    # Pages: a folder of a thousand objects and more is whole.
+    # In pages, which are short here.
+    monkeypatch.setattr("ffngen.dataset.bucket._PAGE", 3)
     where = f"{out.removeprefix(f's3://{BUCKET}/')}/logs/"
-    for i in range(1005):
-        server.client.put_object(Bucket=BUCKET, Key=f"{where}{i % 7:02x}/s{i}.log", Body=b"key\nodd\n")
-    assert json.loads(invoke("farm", "status", out, "--json").stdout)["failures"] == [
-        {"cause": "odd", "count": 1005, "logs": [f"{out}/logs/{i % 7:02x}/{name}.log" for i, name in _first_names()]}
-    ]
-
-
-def _first_names() -> list[tuple[int, str]]:
-    names = sorted(f"s{i}" for i in range(1005))[:20]
-    return [(int(name[1:]), name) for name in names]
+    names = sorted(f"s{i}" for i in range(17))
+    for name in names:
+        server.client.put_object(Bucket=BUCKET, Key=f"{where}{len(name):02x}/{name}.log", Body=b"key\nodd\n")
+    status = json.loads(invoke("farm", "status", out, "--json").stdout)
+    assert status["done"] == SEQUENCES
+    logs = [f"{out}/logs/{len(name):02x}/{name}.log" for name in names]
+    assert status["failures"] == [{"cause": "odd", "count": 17, "logs": logs}]
+    result = invoke("render", job, "--out", out, "--seed", "5", "--overwrite", "--dry-run", "--json")
+    assert json.loads(result.stdout)["to_render"] == SEQUENCES
 
 
 @pytest.mark.parametrize("status", [500, 503, 200])

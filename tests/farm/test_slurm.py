@@ -129,7 +129,7 @@ def test_an_array_and_what_finishes_it(farm: Farm) -> None:
 
 
 def test_the_batch_script_by_hand(farm: Farm) -> None:
-    """jobs/farm/render.sbatch as it is, with a command of its name in PATH, and jobs/train.sbatch as far as SLURM goes."""
+    """jobs/farm/render.sbatch as it is, with a stand-in in PATH, and jobs/train.sbatch as far as SLURM takes it."""
     (farm.folder / "bin").mkdir()
     command = farm.folder / "bin" / "ffngen"
     command.write_text(f'#!/bin/sh\nexec {shlex.join(STANDING_IN)} "$@"\n')
