@@ -221,6 +221,7 @@ def write_sequence(
         sequence=key.sequence,
         split=key.split,
         emotion=key.emotion,
+        is_spread=key.is_spread,
         identity=identity,
         n_frames=N,
         include_neutral=neutral,
@@ -255,7 +256,7 @@ def faults(report: VerifyReport) -> set[Fault]:
 
 
 def metadata_path(root: Path, key: SequenceKey) -> Path:
-    return root / "metadata" / str(key) / "metadata.json"
+    return root / "metadata" / key.folder / "metadata.json"
 
 
 def sign(root: Path, key: SequenceKey) -> None:
@@ -268,13 +269,15 @@ def sign(root: Path, key: SequenceKey) -> None:
     write_atomic(metadata_path(root, key), encode_metadata(metadata.model_copy(update={"files": files})))
 
 
-def make_dataset(root: Path, counts: dict[str, int], flow_format: FlowFormat = FlowFormat.FLO) -> Path:
+def make_dataset(
+    root: Path, counts: dict[str, int], flow_format: FlowFormat = FlowFormat.FLO, *, is_spread: bool = False
+) -> Path:
     """A dataset of so many sequences in each split, of two pairs each."""
     number = 0
     for split, count in counts.items():
         for _ in range(count):
             number += 1
-            key = SequenceKey(split, ("happy", "sad")[number % 2], f"made-{number:06d}_e0_n3")
+            key = SequenceKey(split, ("happy", "sad")[number % 2], f"made-{number:06d}_e0_n3", is_spread)
             write_sequence(root, key, identity=f"made-{number:06d}", flow_format=flow_format)
     finish_dataset(root)
     return root
