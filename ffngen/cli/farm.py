@@ -124,7 +124,7 @@ def _show_plan(job: Job, data: dict[str, Any]) -> None:
                  f"{duration(balance['ideal_hours'] * 3600)} if they were even"),
     ]  # fmt: skip
     if folder["entries"] > MAX_ENTRIES:
-        rows.append(("beware", f"{folder['folder']} holds {folder['entries']} folders; some file systems suffer"))
+        rows.append(("beware", f"{folder['folder']} holds {folder['entries']} folders; say folders: spread"))
     for name, value in rows:
         click.echo(f"{name:>11}  {value}")
 
@@ -234,8 +234,7 @@ def merge_command(datasets: tuple[Place, ...], out: Place, as_json: bool) -> Non
 
     Every file is compared with its digest on the way. A dataset at a URL comes home so, for verify, label
     and train. Datasets of different jobs are refused, and so are two that hold different flow, depth or
-    masks of one sequence. Labels are not copied: run ffngen label afterwards. A merge that was stopped
-    goes on where it was.
+    masks of one sequence. Labels come along. A merge that was stopped goes on where it was.
 
     \b
     ffngen farm merge /site1/dataset /site2/dataset --out dataset

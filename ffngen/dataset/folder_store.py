@@ -12,7 +12,7 @@ from typing import TextIO
 from ffngen.atomic import read_bounded, sync, write_atomic
 from ffngen.dataset.layout import LOGS_FOLDER, PARTIAL_FOLDER, SequenceKey, complete_sequences
 from ffngen.dataset.metadata import SequenceMetadata
-from ffngen.dataset.place import place_sequence
+from ffngen.dataset.place import place_labels, place_sequence
 from ffngen.dataset.plan import SequencePlan, is_complete
 from ffngen.dataset.run_folder import HEARTBEAT_SECONDS, file_server_time, run_folder, silent_seconds
 from ffngen.errors import DatasetError
@@ -104,6 +104,7 @@ class FolderStore:
     def put_sequence(self, staged: Path, metadata: SequenceMetadata) -> None:
         """By a rename for each folder (:mod:`ffngen.dataset.place`)."""
         place_sequence(self.place, staged, metadata)
+        place_labels(self.place, staged, metadata.key)
 
     def fetch(self, paths: Iterable[str], target: Path) -> None:
         """By copying."""

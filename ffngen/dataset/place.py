@@ -16,8 +16,8 @@ import time
 from pathlib import Path
 
 from ffngen.atomic import sha256_file, sync, write_atomic
-from ffngen.dataset.labels.layout import label_folders
-from ffngen.dataset.layout import Output, Record, SequenceLayout, metadata_folder, output_folder
+from ffngen.dataset.labels.layout import LABELS_FILE, SHEET_FILE, SURFACE_FILE, label_folders
+from ffngen.dataset.layout import Output, Record, SequenceKey, SequenceLayout, metadata_folder, output_folder
 from ffngen.dataset.metadata import FileEntry, SequenceMetadata, encode_metadata
 from ffngen.errors import RenderError
 
@@ -60,6 +60,21 @@ def place_sequence(root: Path, staged: Path, metadata: SequenceMetadata) -> None
         return
     placed |= _put_records(staged, root, layout)
     _mark_complete(root, staged, metadata, placed)
+
+
+def place_labels(root: Path, staged: Path, key: SequenceKey) -> None:
+    """Move the labels that lie below ``staged`` to their complete sequence, the record that lists them last."""
+    for folder in label_folders(key):
+        if (staged / folder).is_dir():
+            (root / folder).parent.mkdir(parents=True, exist_ok=True)
+            while not put_folder(staged / folder, root / folder):
+                take_away(root / folder, staged / "replaced" / folder)
+            sync((root / folder).parent)
+    records = metadata_folder(key)
+    for name in (SURFACE_FILE, SHEET_FILE, LABELS_FILE):
+        if (staged / records / name).is_file():
+            (staged / records / name).replace(root / records / name)
+            sync(root / records)
 
 
 def _is_complete(root: Path, layout: SequenceLayout) -> bool:

@@ -73,7 +73,10 @@ class Store(Protocol):
         """Those of some sequences that are not complete; ``total`` is how many the job has."""
 
     def put_sequence(self, staged: Path, metadata: SequenceMetadata) -> None:
-        """Bring in a sequence that lies whole below ``staged``, and mark it complete; nothing where it is complete."""
+        """Bring in a sequence that lies whole below ``staged``, and mark it complete; nothing where it is complete.
+
+        Labels that lie there too come along.
+        """
 
     def fetch(self, paths: Iterable[str], target: Path) -> None:
         """Copy files below a local folder; raises :class:`DatasetError` where one is missing."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ffngen.atomic import sha256_file, sync
+from ffngen.atomic import sha256_file, sync, write_atomic
 from ffngen.dataset.dataset_file import encode_record, read_record
+from ffngen.dataset.labels.layout import LABELS_FILE
+from ffngen.dataset.labels.record import MAX_LABELS_BYTES, decode_labels, label_layout
 from ffngen.dataset.layout import (
     DATASET_FILE,
     FARM_FOLDER,
@@ -20,9 +22,9 @@ from ffngen.dataset.layout import (
     require_dataset,
 )
 from ffngen.dataset.manifest import build_manifest
-from ffngen.dataset.metadata import MAX_METADATA_BYTES, SequenceMetadata, decode_sequence
+from ffngen.dataset.metadata import MAX_METADATA_BYTES, FileEntry, SequenceMetadata, decode_sequence
 from ffngen.dataset.store import Store, open_store
-from ffngen.errors import DatasetError
+from ffngen.errors import DatasetError, InputFileError
 from ffngen.url import Place
 
 #: What does not depend on who rendered it.
@@ -51,8 +53,8 @@ def merge_datasets(sources: Sequence[Place], out: Place) -> Generator[MergeRun, 
     """Copy every complete sequence of some datasets into one, comparing each file with its digest on the way.
 
     Yields the run's state before the first sequence and after each one. What ``out`` has already is kept, so that a
-    merge that was stopped goes on, and a dataset that has grown can be merged again. Labels are not copied: they are
-    computed from what is (``ffngen label``).
+    merge that was stopped goes on, and a dataset that has grown can be merged again. Labels come along with the
+    sequences that are new.
 
     :param out: a new or empty place, or a dataset of the same job.
     :raises DatasetError: a place holds no dataset, two are of different jobs, two hold different truth of one sequence,
@@ -127,6 +129,32 @@ def _require_same_truth(stores: Sequence[Store], found: Sequence[SequenceMetadat
                 raise DatasetError(what, where=store.place / path, mend=mend)
 
 
+def _fetch(source: Store, staged: Path, files: Mapping[str, FileEntry]) -> None:
+    source.fetch(files, staged)
+    for name, entry in files.items():
+        if sha256_file(staged / name) != entry.sha256:
+            where = source.place / name
+            raise DatasetError("is damaged: its digest differs", where=where, mend="render its sequence again")
+        sync(staged / name)
+
+
+def _fetch_labels(source: Store, staged: Path, metadata: SequenceMetadata) -> None:
+    """Copy a sequence's labels, where it has any that were made of its vertices as they are."""
+    path = str(label_layout(metadata).record(LABELS_FILE))
+    try:
+        data = source.read(path, MAX_LABELS_BYTES)
+    except InputFileError:  # it has none
+        return
+    record = decode_labels(data, source.place / path)
+    if not record.fits(metadata):
+        return
+    if set(record.files) != set(map(str, label_layout(metadata, record.gaps).files(record.kinds))):
+        mend = "delete it and label the dataset again"
+        raise DatasetError("lists other files than its labels have", where=source.place / path, mend=mend)
+    _fetch(source, staged, record.files)
+    write_atomic(staged / path, data)
+
+
 def _copy(source: Store, target: Store, staged: Path, metadata: SequenceMetadata) -> int:
     """Copy a sequence whole and bring it in; returns its bytes."""
     shutil.rmtree(staged, ignore_errors=True)
@@ -134,12 +162,8 @@ def _copy(source: Store, target: Store, staged: Path, metadata: SequenceMetadata
         # Checked first: names from a file must not lead out of the folders.
         where = source.place / metadata_path(metadata.key)
         raise DatasetError("lists other files than its sequence has", where=where, mend="render its sequence again")
-    source.fetch(metadata.files, staged)
-    for name, entry in metadata.files.items():
-        if sha256_file(staged / name) != entry.sha256:
-            where = source.place / name
-            raise DatasetError("is damaged: its digest differs", where=where, mend="render its sequence again")
-        sync(staged / name)
+    _fetch(source, staged, metadata.files)
+    _fetch_labels(source, staged, metadata)
     target.put_sequence(staged, metadata)
     shutil.rmtree(staged, ignore_errors=True)
     return sum(entry.bytes for entry in metadata.files.values())

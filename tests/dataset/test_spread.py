@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from farm_runs import files
 from made_dataset import make_dataset
 
 from ffngen.cli import main
@@ -67,13 +68,18 @@ def test_all_commands_read_it(datasets: tuple[Path, Path], tmp_path: Path) -> No
         outs = [tmp_path / f"{root.name}-{layout}" for root in datasets]
         for root, out in zip(datasets, outs, strict=True):
             invoke("convert", root, out, "--to", layout)
-        found = [{p.relative_to(out): p.read_bytes() for p in out.rglob("*") if p.is_file()} for out in outs]
+        found = [
+            {p.relative_to(out): p.read_bytes() for p in out.rglob("*") if p.parent != out and p.is_file()}
+            for out in outs
+        ]
         assert found[0] == found[1] and found[0]
 
 
 def test_merging_keeps_the_folders(datasets: tuple[Path, Path], tmp_path: Path) -> None:
     _, spread = datasets
     invoke("farm", "merge", spread, "--out", tmp_path / "out")
+    # Labels come along.
+    assert files(tmp_path / "out") == files(spread)
     assert complete_sequences(tmp_path / "out") == complete_sequences(spread)
     assert read_manifest(tmp_path / "out") == read_manifest(spread)
     assert [row.key for row in read_manifest(spread)] == complete_sequences(spread)

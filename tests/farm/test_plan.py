@@ -51,7 +51,7 @@ def test_balance() -> None:
     assert balance.makespan == max(counts) * 28 and balance.ideal == 50 * 28 / 4
     assert balance_of([], cost, 3).makespan == 0.0
     assert largest_folder(some) == ("train/happy", 50)
-    assert largest_folder([]) == ("/", 0)
+    assert largest_folder([]) == ("", 0)
 
 
 def test_disk_by_format() -> None:

@@ -122,10 +122,12 @@ def test_the_whole_job_by_farm_run_with_labels(
     run = invoke("farm", "run", job, "--out", out, "--executor", "inline", "--json")
     assert run.exit_code == 0, run.output
     assert invoke("render", job, "--out", tmp_path / "folder").exit_code == 0
-    folder = tmp_path / "folder"
+    folder, home = tmp_path / "folder", tmp_path / "home"
     there = on_server(server, out)
     assert any("flow_pairs/" in path for path in there) and any("/labels.json" in path for path in there)
     assert there == {path: data for path, data in files(folder).items() if (folder / path).is_file()}
+    assert invoke("farm", "merge", out, "--out", home).exit_code == 0
+    assert files(home) == files(folder)
 
 
 def test_going_on_lists_and_asks_for_no_sequence(
