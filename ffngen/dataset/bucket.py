@@ -27,6 +27,8 @@ _ATTEMPTS = 10
 THREADS = 16
 
 _CONFLICT = "ConditionalRequestConflict"
+#: What is said of the first bytes of an object that has none.
+_EMPTY = ("416", "InvalidRange")
 _NO_CONDITIONS = ("501", "NotImplemented")
 _PAUSE_SECONDS = 0.2
 
@@ -103,7 +105,7 @@ class Bucket:
         data: bytes = b""
         with self._faults(path) as fault:
             data = self._client.get_object(**self._at(path), **span)["Body"].read()
-        if fault.code:
+        if fault.code and fault.code not in _EMPTY:
             raise FileNotFoundError(path)
         return data
 
@@ -176,7 +178,7 @@ class Bucket:
             yield fault
         except ClientError as error:
             code = str(error.response.get("Error", {}).get("Code", "unknown"))
-            if code in ("404", "NoSuchKey", "412", "PreconditionFailed", _CONFLICT, *_NO_CONDITIONS):
+            if code in ("404", "NoSuchKey", "412", "PreconditionFailed", _CONFLICT, *_NO_CONDITIONS, *_EMPTY):
                 fault.code = code
                 return
             if code == "NoSuchBucket":

@@ -63,7 +63,7 @@ class FolderStore:
             target.parent.mkdir(parents=True, exist_ok=True)
             with suppress(FileNotFoundError):  # another run has just removed the folder, which was empty
                 written.replace(target)
-        sync(target.parent)
+                sync(target.parent)
 
     def write_new(self, path: str, content: bytes, scratch: Path) -> bool:
         """By a hard link."""

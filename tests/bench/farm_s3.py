@@ -2,8 +2,8 @@
 
     make demo && python tests/bench/farm_s3.py dataset [--latency 0.03]
 
-Prints milliseconds and requests per sequence. ``--latency`` adds so many seconds to each request, as a server farther away
-does; the server here is moto's, which answers within the same Python and is far slower than one in C.
+Prints milliseconds and requests per sequence. ``--latency`` adds so many seconds to each request, as a server farther
+away does; the server here is moto's, which answers within the same Python and is far slower than one in C.
 """
 
 from __future__ import annotations
@@ -68,7 +68,9 @@ def main() -> int:
         server.asked.clear()
         start = time.monotonic()
         found = len(store.complete())
-        print(f"{'listing':>12}  {1000 * (time.monotonic() - start):7.1f} ms, {len(server.asked)} requests, {found} found")
+        print(
+            f"{'listing':>12}  {1000 * (time.monotonic() - start):7.1f} ms, {len(server.asked)} requests, {found} found"
+        )
     return 0
 
 
