@@ -50,6 +50,8 @@ def command() -> None:
     ffngen verify dataset
 
     No task knows of another, and none holds a lock: parts may overlap, run twice and die at any time.
+    In place of a folder, --out s3://BUCKET/PREFIX is a place on any server that speaks S3, which the
+    environment names (AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID, ...); ffngen farm merge brings it home.
     """
 
 

@@ -177,12 +177,13 @@ def test_faults_of_the_user_are_one_line(
 
 
 def test_keys_that_the_server_does_not_know(server: S3Server, job: Path, out: str) -> None:
-    def refuse(method: str, path: str) -> int | None:
-        return 403
-
-    server.fault = refuse
-    result = invoke("render", job, "--out", out)
-    assert result.exit_code == 2 and "the server refuses access" in result.stderr and result.stderr.count("\n") == 1
+    server.require_keys(True)
+    try:
+        result = invoke("render", job, "--out", out)
+    finally:
+        server.require_keys(False)
+    assert result.exit_code == 2 and "the server refuses access (InvalidAccessKeyId)" in result.stderr
+    assert result.stderr.count("\n") == 1
 
 
 def test_without_boto3_it_is_one_line(job: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ import http.client
 import importlib.util
 import logging
 import threading
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -43,6 +44,13 @@ class S3Server:
                 if not key.startswith(".farm/"):
                     found[key] = self.client.get_object(Bucket=BUCKET, Key=item["Key"])["Body"].read()
         return found
+
+    def require_keys(self, does: bool) -> None:
+        """Whether the server refuses keys that it has not given out, which are all."""
+        url = f"{self.client.meta.endpoint_url}/moto-api/reset-auth"
+        count = b"0" if does else b"1e9"
+        request = urllib.request.Request(url, count, {"Content-Type": "application/octet-stream"})
+        urllib.request.urlopen(request).close()
 
 
 class _Proxy(BaseHTTPRequestHandler):
