@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import groupby
 
 from ffngen.dataset.bucket import Bucket
@@ -50,11 +51,15 @@ class ObjectLines:
         self._news.set()
         self._thread.join()
         self._thread = None
+        with suppress(FfngenError):  # a server that is away is found elsewhere
+            self._flush()
 
     def _run(self) -> None:
-        while not self._end.is_set():
+        while True:
             if self._news.wait(self._heartbeat):
                 self._end.wait(_LAG_SECONDS)
+            if self._end.is_set():
+                return
             self._news.clear()
             try:
                 self._flush()
