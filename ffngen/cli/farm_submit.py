@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from ffngen.cli.values import PLACE
+from ffngen.farm.plan import MAX_ENTRIES
 from ffngen.farm.slurm import SLURM_FOLDER, SlurmOptions, array_script, submit
 from ffngen.job import load_job
 from ffngen.url import Place
@@ -18,7 +19,8 @@ from ffngen.url import Place
 @click.argument("job_file", metavar="JOB.yaml", type=click.Path(path_type=Path))
 @click.option("--out", type=PLACE, help="Folder of the dataset.  [default: the job's]")
 @click.option("--executor", type=click.Choice(["slurm"]), default="slurm", show_default=True, help="The scheduler.")
-@click.option("--array", type=click.IntRange(1, 100_000), required=True, metavar="N", help="How many shards.")
+@click.option("--array", type=click.IntRange(1, MAX_ENTRIES), required=True, metavar="N",
+              help="How many shards; each has a log in one folder.")  # fmt: skip
 @click.option("--at-once", type=click.IntRange(min=1), metavar="N", help="How many may run at a time.")
 @click.option("--partition", help="SLURM's partition.")
 @click.option("--gres", help="What each task gets, such as gpu:1.")

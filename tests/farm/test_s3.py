@@ -14,6 +14,12 @@ from s3_runs import invoke, on_server, render, without_folders
 from s3_server import BUCKET, S3Server
 from stand_in import FakeBlender
 
+from ffngen.dataset.context import open_context
+from ffngen.dataset.plan import plan_sequences
+from ffngen.dataset.store import open_store
+from ffngen.job import load_job
+from ffngen.url import parse_place
+
 FIRST, LAST = "open-000000_e0_n2", "open-000001_e0_n3"
 
 
@@ -75,6 +81,12 @@ def test_going_on_lists_and_asks_for_no_sequence(
     assert json.loads(invoke("render", job, "--out", out, "--json").stdout)["rendered"] == 0
     assert not [path for method, path in server.asked if method == "HEAD"]
     assert on_server(server, out) == before
+    # But of a job of a million, one sequence is asked for.
+    context = open_context(load_job(job))
+    server.asked.clear()
+    plans = plan_sequences(context.job, context.source)
+    assert open_store(parse_place(out)).missing(plans[:1], 1_000_000) == []
+    assert [method for method, _ in server.asked] == ["HEAD"]
     # In pages, which are short here.
     monkeypatch.setattr("ffngen.dataset.bucket._PAGE", 3)
     where = f"{out.removeprefix(f's3://{BUCKET}/')}/logs/"
