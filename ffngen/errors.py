@@ -67,3 +67,7 @@ class DatasetError(FfngenError):
 
 class OutOfSpaceError(FfngenError):
     """The disk is full."""
+
+
+class UnreachableError(FfngenError):
+    """A server that the dataset lies on does not answer; nothing else is at fault."""

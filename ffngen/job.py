@@ -13,10 +13,11 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, field_validator, model_validator
 
 from ffngen.engine import Engine, FlowMode
 from ffngen.errors import JobError
+from ffngen.url import Place, parse_place
 from ffngen.yamlfile import read_yaml, validate
 
 #: What can be computed of a rendered sequence besides flow, masks and depth; ``all`` is every one.
@@ -90,6 +91,19 @@ Int = Annotated[int, Field(strict=True)]
 Pixels = Annotated[Int, Field(ge=16, le=8192)]
 
 
+def _place(value: Any) -> Any:
+    """A folder or a URL."""
+    if isinstance(value, str | Path):
+        try:
+            return parse_place(value)
+        except JobError as error:
+            raise ValueError(error.what) from error
+    return value
+
+
+OutPlace = Annotated[Place, BeforeValidator(_place), PlainSerializer(str)]
+
+
 class Splits(BaseModel):
     """Shares of the identities, in any unit; each identity falls into one split by a hash of its name."""
 
@@ -119,7 +133,7 @@ class Job(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    out: Path = Field(Path("dataset"), description="folder of the dataset")
+    out: OutPlace = Field(Path("dataset"), description="folder of the dataset, or s3://BUCKET/PREFIX")
     seed: Int = Field(0, ge=0, lt=2**63, description="seeds everything that varies")
     head: str = Field("open", description="open, or the path of a FLAME model (.pkl, .npz, or its folder)")
     head_family: Literal["flame2020", "flame2023", "flame2023_open", "open"] | None = Field(
@@ -197,6 +211,10 @@ class Job(BaseModel):
     label_pairs: Annotated[
         tuple[Annotated[Int, Field(ge=1, le=9998)] | Literal["first-last"], ...], BeforeValidator(_distances)
     ] = Field((), max_length=64, description="flow between frames so far apart, such as [2, 5, first-last]")
+    folders: Literal["spread"] | None = Field(
+        None,
+        description="spread: 256 folders per emotion, by a hash of the names; as published when absent",
+    )
     splits: Splits = Field(default_factory=lambda: Splits(), description="shares of train, test and val")
     device: Device = Field("auto", description="what Cycles renders on")
     workers: Int | None = Field(None, ge=1, le=1024, description="render processes; chosen when absent")
@@ -217,7 +235,7 @@ class Job(BaseModel):
         "rig",
     )
     @classmethod
-    def _path(cls, value: Path | str | None) -> Path | str | None:
+    def _path(cls, value: Place | str | None) -> Place | str | None:
         if value == "" or "\0" in str(value):
             raise ValueError("a path is not empty and holds no null character")
         return value
@@ -305,7 +323,7 @@ class Job(BaseModel):
     def content(self) -> dict[str, Any]:
         """The fields that decide what a sequence holds, JSON-ready."""
         unused = set() if self.engine == "splat" else {"engine", *_SPLAT_FIELDS}
-        unused |= {field for field in ("rig", "pose_amplitude") if getattr(self, field) is None}
+        unused |= {field for field in ("rig", "pose_amplitude", "folders") if getattr(self, field) is None}
         return self.model_dump(mode="json", exclude={*_NOT_CONTENT, *unused})
 
 

@@ -155,6 +155,7 @@ def test_content_is_what_a_sequence_holds() -> None:
         "include_neutral": True,
         "jaw_motion": "expression",
         "motion_profile": "micro",
+        "folders": "spread",
         "amplitude": 0.5,
         "pose_amplitude": 0.5,
         "scene": "x",

@@ -14,8 +14,10 @@ from ffngen.cli.farm_submit import submit_command
 from ffngen.cli.progress import make_progress
 from ffngen.cli.render import show_run
 from ffngen.cli.render_report import RenderReporter, duration
+from ffngen.cli.values import PLACE
 from ffngen.dataset.context import open_context
 from ffngen.dataset.render import finish_dataset, open_run
+from ffngen.dataset.store import open_store
 from ffngen.farm.cost import estimated_cost, noted_cost, probe_cost
 from ffngen.farm.executors import EXECUTORS, RayOptions, execute
 from ffngen.farm.merge import merge_datasets
@@ -25,9 +27,11 @@ from ffngen.farm.shard import shard_index
 from ffngen.farm.status import failures
 from ffngen.job import Job, load_job
 from ffngen.render.pool import available_cores
+from ffngen.url import Place
 
 JOB_ARGUMENT = click.argument("job_file", metavar="JOB.yaml", type=click.Path(path_type=Path))
-OUT_OPTION = click.option("--out", type=click.Path(path_type=Path), help="Folder of the dataset.  [default: the job's]")
+OUT_HELP = "Folder of the dataset, or s3://BUCKET/PREFIX.  [default: the job's]"
+OUT_OPTION = click.option("--out", type=PLACE, help=OUT_HELP)
 JSON_OPTION = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 
 
@@ -46,6 +50,8 @@ def command() -> None:
     ffngen verify dataset
 
     No task knows of another, and none holds a lock: parts may overlap, run twice and die at any time.
+    In place of a folder, --out s3://BUCKET/PREFIX is a place on any server that speaks S3, which the
+    environment names (AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID, ...); ffngen farm merge brings it home.
     """
 
 
@@ -53,7 +59,7 @@ command.add_command(status_command)
 command.add_command(submit_command)
 
 
-def read_job(job_file: Path, out: Path | None) -> Job:
+def read_job(job_file: Path, out: Place | None) -> Job:
     """The job of a file, into another folder where one is given."""
     return load_job(job_file, {} if out is None else {"out": out})
 
@@ -66,7 +72,7 @@ def read_job(job_file: Path, out: Path | None) -> Job:
 @click.option("--probe", is_flag=True, help="Render up to two of the shortest sequences here, and measure.")
 @click.option("--list", "with_list", is_flag=True, help="With --json: each sequence, with its shard and seconds.")
 @JSON_OPTION
-def plan_command(job_file: Path, out: Path | None, shards: int, probe: bool, with_list: bool, as_json: bool) -> None:
+def plan_command(job_file: Path, out: Place | None, shards: int, probe: bool, with_list: bool, as_json: bool) -> None:
     """What JOB still costs: sequences, hours, disk for each flow format, and how evenly shards share it.
 
     The cost of an image is measured by --probe, or else taken from what the dataset's runs have noted,
@@ -84,7 +90,7 @@ def plan_command(job_file: Path, out: Path | None, shards: int, probe: bool, wit
         cost = probe_cost(context, run.plans)
     else:
         threads = job.threads or available_cores()
-        cost = noted_cost(job.out, context.digest) or estimated_cost(job, run.plans, threads)
+        cost = noted_cost(open_store(job.out), context.digest) or estimated_cost(job, run.plans, threads)
     data = describe(job, run, cost, shards)
     if as_json:
         if with_list:
@@ -120,7 +126,7 @@ def _show_plan(job: Job, data: dict[str, Any]) -> None:
                  f"{duration(balance['ideal_hours'] * 3600)} if they were even"),
     ]  # fmt: skip
     if folder["entries"] > MAX_ENTRIES:
-        rows.append(("beware", f"{folder['folder']} holds {folder['entries']} folders; some file systems suffer"))
+        rows.append(("beware", f"{folder['folder']} holds {folder['entries']} folders; say folders: spread"))
     for name, value in rows:
         click.echo(f"{name:>11}  {value}")
 
@@ -139,7 +145,7 @@ def _show_plan(job: Job, data: dict[str, Any]) -> None:
               help="After SIGTERM, how long the sequences at work may take.")  # fmt: skip
 @JSON_OPTION
 def run_command(
-    job_file: Path, out: Path | None, executor: str, address: str,
+    job_file: Path, out: Place | None, executor: str, address: str,
     gpus_per_worker: float, cpus_per_worker: int, grace: float, as_json: bool,
 ) -> None:  # fmt: skip
     """Render JOB from here, on this machine or on a Ray cluster, and finish its dataset.
@@ -166,7 +172,7 @@ def run_command(
 @click.option("--grace", type=click.FloatRange(0, 86_400), default=20.0, show_default=True, metavar="SECONDS",
               help="After SIGTERM, how long the sequences at work may take.")  # fmt: skip
 @JSON_OPTION
-def retry_command(job_file: Path, out: Path | None, grace: float, as_json: bool) -> None:
+def retry_command(job_file: Path, out: Place | None, grace: float, as_json: bool) -> None:
     """Render those sequences of JOB again that were given up, and no others.
 
     Exits with 1 when one fails again.
@@ -174,7 +180,7 @@ def retry_command(job_file: Path, out: Path | None, grace: float, as_json: bool)
     job = read_job(job_file, out)
     reporter = RenderReporter(quiet=as_json, device_asked_for=job.device)
     context = open_context(job, progress=reporter.say)
-    names = {name for name, _ in failures(job.out)}
+    names = {name for name, _, _ in failures(open_store(job.out))}
     show_run(
         job,
         reporter,
@@ -188,7 +194,7 @@ def retry_command(job_file: Path, out: Path | None, grace: float, as_json: bool)
 @JOB_ARGUMENT
 @OUT_OPTION
 @JSON_OPTION
-def finish_command(job_file: Path, out: Path | None, as_json: bool) -> None:
+def finish_command(job_file: Path, out: Place | None, as_json: bool) -> None:
     """What comes after the last shard: the manifest, the job's labels, and the end of dead runs' unfinished work.
 
     It may be run before all is rendered, and again. Exits with 1 when sequences are missing.
@@ -203,7 +209,7 @@ def finish_command(job_file: Path, out: Path | None, as_json: bool) -> None:
             for labels in states:
                 progress.update(task, total=labels.missing, completed=labels.labelled + len(labels.failed))
                 failed = labels.failed
-    given_up = dict(failures(job.out))
+    given_up = {name for name, _, _ in failures(open_store(job.out))}
     data = {
         "out": str(job.out),
         "sequences": len(run.plans),
@@ -222,18 +228,19 @@ def finish_command(job_file: Path, out: Path | None, as_json: bool) -> None:
 
 
 @command.command("merge")
-@click.argument("datasets", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder of the new dataset.")
+@click.argument("datasets", nargs=-1, required=True, type=PLACE)
+@click.option("--out", required=True, type=PLACE, help="Folder of the new dataset, or s3://BUCKET/PREFIX.")
 @JSON_OPTION
-def merge_command(datasets: tuple[Path, ...], out: Path, as_json: bool) -> None:
+def merge_command(datasets: tuple[Place, ...], out: Place, as_json: bool) -> None:
     """Copy the complete sequences of several DATASETS of one job into one, with its manifest.
 
-    Every file is compared with its digest on the way. Datasets of different jobs are refused, and so
-    are two that hold different flow, depth or masks of one sequence. Labels are not copied: run
-    ffngen label afterwards. A merge that was stopped goes on where it was.
+    Every file is compared with its digest on the way. A dataset at a URL comes home so, for verify, label
+    and train. Datasets of different jobs are refused, and so are two that hold different flow, depth or
+    masks of one sequence. Labels come along. A merge that was stopped goes on where it was.
 
     \b
     ffngen farm merge /site1/dataset /site2/dataset --out dataset
+    ffngen farm merge s3://bucket/dataset --out dataset
     """
     with make_progress(quiet=as_json) as progress:
         task = progress.add_task("merging", total=None, note="")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from pathlib import Path
 
 import click
 from rich.console import Console, Group, RenderableType
@@ -13,18 +12,20 @@ from rich.table import Table
 from rich.text import Text
 
 from ffngen.cli.render_report import duration
+from ffngen.cli.values import PLACE
 from ffngen.farm.status import Status, read_status
+from ffngen.url import Place
 
 _SHOWN = 10
 
 
 @click.command("status")
-@click.argument("dataset", type=click.Path(path_type=Path))
+@click.argument("dataset", type=PLACE)
 @click.option("--live", is_flag=True, help="Stay, and show it anew until all is done; Ctrl-C ends it.")
 @click.option("--every", type=click.FloatRange(1, 3600), default=10.0, show_default=True, metavar="SECONDS",
               help="How often --live looks.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
-def status_command(dataset: Path, live: bool, every: float, as_json: bool) -> None:
+def status_command(dataset: Place, live: bool, every: float, as_json: bool) -> None:
     """How far DATASET is: done, running, failed, throughput, time left, slowest, per node, per cause.
 
     What is done is counted in the folders. The rest is what runs with --shard, and other runs on a farm,

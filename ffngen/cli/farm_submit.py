@@ -8,15 +8,19 @@ from pathlib import Path
 
 import click
 
+from ffngen.cli.values import PLACE
+from ffngen.farm.plan import MAX_ENTRIES
 from ffngen.farm.slurm import SLURM_FOLDER, SlurmOptions, array_script, submit
 from ffngen.job import load_job
+from ffngen.url import Place
 
 
 @click.command("submit")
 @click.argument("job_file", metavar="JOB.yaml", type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path), help="Folder of the dataset.  [default: the job's]")
+@click.option("--out", type=PLACE, help="Folder of the dataset.  [default: the job's]")
 @click.option("--executor", type=click.Choice(["slurm"]), default="slurm", show_default=True, help="The scheduler.")
-@click.option("--array", type=click.IntRange(1, 100_000), required=True, metavar="N", help="How many shards.")
+@click.option("--array", type=click.IntRange(1, MAX_ENTRIES), required=True, metavar="N",
+              help="How many shards; each has a log in one folder.")  # fmt: skip
 @click.option("--at-once", type=click.IntRange(min=1), metavar="N", help="How many may run at a time.")
 @click.option("--partition", help="SLURM's partition.")
 @click.option("--gres", help="What each task gets, such as gpu:1.")
@@ -32,7 +36,7 @@ from ffngen.job import load_job
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def submit_command(
     job_file: Path,
-    out: Path | None,
+    out: Place | None,
     executor: str,
     array: int,
     at_once: int | None,
@@ -67,7 +71,7 @@ def submit_command(
         return
     number, after = submit(job_file, job.out, options)
     if as_json:
-        click.echo(json.dumps({"array": number, "finish": after, "folder": str(job.out / SLURM_FOLDER)}, indent=1))
+        click.echo(json.dumps({"array": number, "finish": after, "folder": f"{job.out}/{SLURM_FOLDER}"}, indent=1))
         return
     click.echo(f"submitted {number}, {array} tasks, and {after}, which finishes the dataset")
     click.echo(f"see it with  ffngen farm status {job.out} --live")

@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 import click
 
+from ffngen.cli.values import PLACE
 from ffngen.engine import Engine, FlowMode
 from ffngen.flow.files import FlowFormat
 
@@ -28,7 +29,7 @@ def several(kind: type[int] | type[str]) -> Callable[[click.Context, click.Param
 
 #: What every engine takes.
 _FIELDS = (
-    click.option("--out", type=click.Path(path_type=Path), help="Folder of the dataset.  [default: dataset]"),
+    click.option("--out", type=PLACE, help="Folder of the dataset, or s3://BUCKET/PREFIX.  [default: dataset]"),
     click.option("--n-frames", callback=several(int), metavar="N[,N...]", help="Frames per sequence.  [default: 10]"),
     click.option("--include-neutral", is_flag=True, default=None, help="Prepend the neutral frame t = 0."),
     click.option("--identities", type=int, help="How many identities to sample.  [default: 1]"),

@@ -13,6 +13,7 @@ import click
 from ffngen.cli.progress import make_progress
 from ffngen.dataset.labels.layout import LabelKind, parse_gap, parse_kinds
 from ffngen.dataset.labels.make import label_dataset
+from ffngen.farm.shard import parse_shard
 from ffngen.head.load import OPEN
 
 
@@ -24,6 +25,7 @@ from ffngen.head.load import OPEN
     "--head", default=OPEN, show_default=True, help="The head that the dataset was rendered with, or its path."
 )
 @click.option("--head-family", help="The FLAME version, where the file's name does not tell.")
+@click.option("--shard", metavar="I/N", help="Label part I of N alone, counted from 0; or auto, or auto/N.")
 @click.option("--workers", type=click.IntRange(1, 256), help="Processes.  [default: one per core, at most 16]")
 @click.option("--json", "as_json", is_flag=True, help="Print what was written as JSON.")
 def command(
@@ -32,6 +34,7 @@ def command(
     pairs: str | None,
     head: str,
     head_family: str | None,
+    shard: str | None,
     workers: int | None,
     as_json: bool,
 ) -> None:
@@ -51,9 +54,12 @@ def command(
     What is there is kept, so a run that was stopped goes on where it was. The head model is needed for segmentation,
     uv and landmarks. `ffngen verify DATASET` checks labels by ray casting.
 
+    On a farm, every task of an array labels its part, which --shard says as it does for ffngen render.
+
     \b
     ffngen label dataset --add all
     ffngen label dataset --add backward,occlusion --pairs 2,5,first-last
+    ffngen label dataset --add all --shard auto/16
 
     (`ffngen labels`, in the plural, makes flow labels of real videos from triangulated landmarks.)
     """
@@ -65,7 +71,9 @@ def command(
     with make_progress(quiet=as_json) as progress:
         task = progress.add_task("labelling", total=None, note="")
         count = workers or min(os.cpu_count() or 1, 16)
-        for run in label_dataset(dataset, kinds, gaps, head=head, family=head_family, workers=count):
+        part = None if shard is None else parse_shard(shard, os.environ)
+        select = None if part is None else part.has
+        for run in label_dataset(dataset, kinds, gaps, head=head, family=head_family, workers=count, select=select):
             progress.update(task, completed=run.labelled + len(run.failed), total=run.missing)
     seconds = round(time.monotonic() - start, 2)
     if as_json:

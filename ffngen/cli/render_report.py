@@ -136,7 +136,10 @@ class RenderReporter:
             rows.append(("failed", f"{len(summary['failed'])}; see {summary['out']}/logs"))
         if summary["contact_sheets"]:
             rows.append(("look at", summary["contact_sheets"][0]))
-        rows.append(("check with", f"ffngen verify {shlex.quote(summary['out'])}"))
+        out = shlex.quote(summary["out"])
+        is_url = summary["out"].startswith("s3://")
+        rows.append(("bring home", f"ffngen farm merge {out} --out FOLDER") if is_url else
+                    ("check with", f"ffngen verify {out}"))  # fmt: skip
         for name, value in rows:
             click.echo(f"{name:>11}  {value}")
 

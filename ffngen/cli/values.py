@@ -3,8 +3,29 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import click
+
+from ffngen.errors import JobError
+from ffngen.url import parse_place
+
+
+class _PlaceType(click.ParamType):  # type: ignore[type-arg]  # of which older versions have none
+    """A folder, or ``s3://BUCKET/PREFIX``."""
+
+    name = "path"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not isinstance(value, str):
+            return value
+        try:
+            return parse_place(value)
+        except JobError as error:
+            self.fail(str(error), param, ctx)
+
+
+PLACE = _PlaceType()
 
 
 def parse_size(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[int, int] | None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from ffngen.atomic import read_bounded, write_atomic
+from ffngen.atomic import read_bounded
 from ffngen.dataset.context import JobContext, digest_of
 from ffngen.dataset.labels.layout import LabelOutput
 from ffngen.dataset.layout import (
@@ -22,9 +21,11 @@ from ffngen.dataset.layout import (
     Output,
 )
 from ffngen.dataset.metadata import FORMAT_VERSION
+from ffngen.dataset.store import Store
 from ffngen.errors import DatasetError, FfngenError
 
-_MAX_BYTES = 4 << 20
+#: Of ``dataset.json``.
+MAX_BYTES = 4 << 20
 _OVERWRITE = "give another --out, or --overwrite to delete what is there"
 
 #: What of a job's content stands outside its fields, as words.
@@ -54,31 +55,22 @@ class _DatasetRecord(BaseModel):
     job: dict[str, Any]
 
 
-def claim_folder(root: Path, context: JobContext, scratch: Path, *, overwrite: bool) -> None:
-    """Make a folder that :func:`check_folder` has passed this job's dataset.
+def claim_place(store: Store, context: JobContext, scratch: Path, *, overwrite: bool) -> None:
+    """Make a place that :func:`check_place` has passed this job's dataset.
 
-    Of several that claim the folder at once, one is first, and the others are checked against it.
+    Of several that claim it at once, one is first, and the others are checked against it.
 
-    :param scratch: a folder on the same file system to write ``dataset.json`` in first.
+    :param scratch: a folder of :meth:`Store.run_folder`.
     :param overwrite: delete the dataset that is there.
-    :raises DatasetError, OutOfSpaceError: it cannot be written, or another job has claimed the folder meanwhile.
+    :raises DatasetError, OutOfSpaceError: it cannot be written, or another job has claimed the place meanwhile.
     """
-    if overwrite and (root / DATASET_FILE).exists():
-        _clear(root)
+    if overwrite and DATASET_FILE in store.entries():
+        _clear(store)
     job = context.job
     content = encode_record(context.content(), identities=job.identities, n_frames=sorted(job.n_frames))
-    write_atomic(scratch / DATASET_FILE, content)
-    try:
-        # Unlike a rename, it fails where a file is there, and does so over NFS too.
-        (root / DATASET_FILE).hardlink_to(scratch / DATASET_FILE)
-    except FileExistsError:
-        _check_same_job(root, _read(root / DATASET_FILE), context)
-    except OSError:
-        pass  # a file system without hard links
-    else:
-        (scratch / DATASET_FILE).unlink()
-        return
-    (scratch / DATASET_FILE).replace(root / DATASET_FILE)
+    if not store.write_new(DATASET_FILE, content, scratch):
+        _check_same_job(store, context)
+        store.write(DATASET_FILE, content, scratch)
 
 
 def encode_record(content: dict[str, Any], *, identities: int, n_frames: list[int]) -> bytes:
@@ -93,50 +85,64 @@ def encode_record(content: dict[str, Any], *, identities: int, n_frames: list[in
     return (json.dumps(data, indent=1, sort_keys=True) + "\n").encode()
 
 
+def read_record(store: Store) -> dict[str, Any]:
+    """What ``dataset.json`` holds.
+
+    :raises DatasetError: there is none, or it is damaged or states another digest than its content has.
+    """
+    where, mend = store.place / DATASET_FILE, "run its job again, which restores it"
+    if DATASET_FILE not in store.entries():
+        raise DatasetError(f"not an ffngen dataset: it has no {DATASET_FILE}", where=str(store.place))
+    content = store.read(DATASET_FILE, MAX_BYTES)
+    if _digest_in(content) is None:
+        raise DatasetError("is damaged", where=where, mend=mend)
+    record: dict[str, Any] = json.loads(content)
+    return record
+
+
 def stated_digest(root: Path) -> str | None:
     """The digest of the job that ``dataset.json`` holds; None where the file is damaged or states another digest."""
     try:
-        data = json.loads(read_bounded(root / DATASET_FILE, _MAX_BYTES))
-        stated = data["digest"]
-        content = {name: value for name, value in data.items() if name not in _BESIDE_CONTENT}
-        return stated if stated == digest_of(content) else None
-    except (FfngenError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return _digest_in(read_bounded(root / DATASET_FILE, MAX_BYTES))
+    except FfngenError:
         return None
 
 
-def check_folder(root: Path, context: JobContext, *, overwrite: bool) -> None:
-    """Check that a job's dataset may be written to ``root``; nothing is written.
+def _digest_in(record: bytes) -> str | None:
+    try:
+        data = json.loads(record)
+        stated = data["digest"]
+        content = {name: value for name, value in data.items() if name not in _BESIDE_CONTENT}
+        return stated if stated == digest_of(content) else None
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return None
 
-    A new or empty folder is free. The same job goes on where it was left; it may have grown (more
-    identities, more lengths). Any other job is refused, and so is a folder with other files in it.
+
+def check_place(store: Store, context: JobContext, *, overwrite: bool) -> None:
+    """Check that a job's dataset may be written there; nothing is written.
+
+    A new or empty place is free. The same job goes on where it was left; it may have grown (more
+    identities, more lengths). Any other job is refused, and so is a place with other files in it.
 
     :param overwrite: whether another job's dataset may be there.
-    :raises DatasetError: the folder belongs to something else, or cannot be read.
+    :raises DatasetError: the place belongs to something else, or cannot be read.
     """
-    try:
-        if not root.exists():
-            return
-        if not root.is_dir():
-            raise DatasetError("is a file, not a folder", where=root, mend="give another --out")
-        there = {entry.name for entry in root.iterdir()}
-    except FileNotFoundError:
-        return  # another run that came to nothing has just removed it
-    except OSError as error:
-        raise DatasetError(f"the folder cannot be read: {error.strerror}", where=root) from error
-    if not (root / DATASET_FILE).is_file():
+    there = store.entries()
+    if DATASET_FILE not in there:
         # A run that was killed before it wrote dataset.json leaves its folder of unfinished work alone.
         others = sorted(there - {PARTIAL_FOLDER, FARM_FOLDER})
         if others:
             raise DatasetError(
                 f"holds files and is no ffngen dataset (such as {others[0]!r})",
-                where=root,
+                where=str(store.place),
                 mend="give an empty or new folder with --out",
             )
     elif not overwrite:
-        _check_same_job(root, _read(root / DATASET_FILE), context)
+        _check_same_job(store, context)
 
 
-def _check_same_job(root: Path, there: _DatasetRecord, context: JobContext) -> None:
+def _check_same_job(store: Store, context: JobContext) -> None:
+    root, there = str(store.place), _read(store)
     if there.digest != context.digest:
         difference = _difference(there, context.content())
         raise DatasetError(f"holds the dataset of another job ({difference})", where=root, mend=_OVERWRITE)
@@ -150,12 +156,13 @@ def _check_same_job(root: Path, there: _DatasetRecord, context: JobContext) -> N
         )
 
 
-def _read(path: Path) -> _DatasetRecord:
+def _read(store: Store) -> _DatasetRecord:
     try:
-        return _DatasetRecord.model_validate_json(read_bounded(path, _MAX_BYTES))
+        return _DatasetRecord.model_validate_json(store.read(DATASET_FILE, MAX_BYTES))
     except ValidationError as error:
         field = ".".join(str(part) for part in error.errors()[0]["loc"])
-        raise DatasetError(f"is damaged{f' (field {field!r})' if field else ''}", where=path, mend=_OVERWRITE) from None
+        what = f"is damaged{f' (field {field!r})' if field else ''}"
+        raise DatasetError(what, where=store.place / DATASET_FILE, mend=_OVERWRITE) from None
 
 
 def _difference(there: _DatasetRecord, here: dict[str, Any]) -> str:
@@ -176,14 +183,11 @@ def _shortened(value: Any) -> str:
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
-def _clear(root: Path) -> None:
+def _clear(store: Store) -> None:
     """Delete a dataset's own files, and nothing else that lies there; ``dataset.json`` goes last.
 
     Unfinished work stays: some of it is the caller's own.
     """
     folders = {Path(output.value).parts[0] for output in (*Output, *LabelOutput)}
     folders |= {METADATA_FOLDER, LOGS_FOLDER, FARM_FOLDER}
-    for name in sorted(folders):
-        shutil.rmtree(root / name, ignore_errors=True)
-    for name in (MANIFEST_FILE, DATASET_FILE):
-        (root / name).unlink(missing_ok=True)
+    store.clear(sorted(folders), (MANIFEST_FILE, DATASET_FILE))

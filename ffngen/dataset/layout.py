@@ -1,7 +1,9 @@
 """Where every file of a dataset lies.
 
 The folders are those of the published FacialFlowNet: ``image/{facial,head}``, ``flow/{facial,head}`` and
-``mask``, each with ``{split}/{emotion}/{sequence}``; ffngen adds ``depth`` and ``metadata`` beside them.
+``mask``, each with ``{split}/{emotion}/{sequence}``; ffngen adds ``depth`` and ``metadata`` beside them. A job with
+more sequences of one emotion than a folder should hold can have ``{split}/{emotion}/{XX}/{sequence}`` (``folders:
+spread``), where XX are two digits of a hash of the sequence's name.
 
 A file is named by the number of the frame that it belongs to: the flow from t to t+1 is ``t``, the head-only
 image that stands for frame t+1 is ``t+1``. Frame numbers begin at 1, or at 0 with ``include_neutral``.
@@ -9,6 +11,7 @@ image that stands for frame t+1 is ``t+1``. Frame numbers begin at 1, or at 0 wi
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections.abc import Iterator
@@ -26,13 +29,15 @@ DATASET_FILE = "dataset.json"
 MANIFEST_FILE = "manifest.parquet"
 #: The file that marks a folder of WebDataset shards.
 SHARDS_FILE = "webdataset.json"
-#: One text file per sequence that failed.
+#: One text file per sequence that failed, in folders by hash.
 LOGS_FOLDER = "logs"
 #: Sequences that are being written, each with the dataset's own layout inside.
 PARTIAL_FOLDER = ".partial"
 #: What runs on a farm note of themselves.
 FARM_FOLDER = ".farm"
+RUNS_FOLDER = f"{FARM_FOLDER}/runs"
 
+_BUCKET = re.compile(r"[0-9a-f]{2}")
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
@@ -72,14 +77,16 @@ def is_safe_name(name: str) -> bool:
 
 @dataclass(frozen=True, order=True, slots=True)
 class SequenceKey:
-    """Which sequence: the three folder names that every path of it holds.
+    """Which sequence: the folder names that every path of it holds.
 
+    :param is_spread: its folders lie in one of 256 folders by hash, and not in the emotion's own.
     :raises DatasetError: a name that is no safe folder name, or an unknown split.
     """
 
     split: str
     emotion: str
     sequence: str
+    is_spread: bool = False
 
     def __post_init__(self) -> None:
         if self.split not in SPLITS:
@@ -92,6 +99,18 @@ class SequenceKey:
 
     def __str__(self) -> str:
         return f"{self.split}/{self.emotion}/{self.sequence}"
+
+    @property
+    def folder(self) -> str:
+        """The sequence's folder, relative to that of an output."""
+        # Strings, for there may be millions of them.
+        bucket = f"{hash_folder(self.sequence)}/" if self.is_spread else ""
+        return f"{self.split}/{self.emotion}/{bucket}{self.sequence}"
+
+
+def hash_folder(name: str) -> str:
+    """Two hexadecimal digits of a name's SHA-256: which of 256 folders it falls into."""
+    return hashlib.sha256(name.encode()).hexdigest()[:2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,12 +183,40 @@ class SequenceLayout:
 
 def output_folder(output: Output, key: SequenceKey) -> PurePosixPath:
     """The folder of one output of one sequence, relative to the root."""
-    return PurePosixPath(output.value, key.split, key.emotion, key.sequence)
+    return PurePosixPath(output.value, key.folder)
 
 
 def metadata_folder(key: SequenceKey) -> PurePosixPath:
     """The folder of the files per sequence, relative to the root."""
-    return PurePosixPath(METADATA_FOLDER, key.split, key.emotion, key.sequence)
+    return PurePosixPath(METADATA_FOLDER, key.folder)
+
+
+def metadata_path(key: SequenceKey) -> str:
+    """The file that marks a sequence complete, relative to the root."""
+    # Strings, for a job has millions of sequences and a Path costs as much as what is asked of it.
+    return f"{METADATA_FOLDER}/{key.folder}/{Record.METADATA.value}"
+
+
+def key_of_metadata(path: str) -> SequenceKey | None:
+    """The sequence whose :func:`metadata_path` this is; None where ffngen would not have made it."""
+    parts = path.split("/")
+    if len(parts) not in (5, 6):
+        return None
+    try:
+        key = SequenceKey(parts[1], parts[2], parts[-2], is_spread=len(parts) == 6)
+    except DatasetError:
+        return None
+    return key if metadata_path(key) == path else None
+
+
+def log_path(name: str) -> str:
+    """Where the log of a sequence that was given up lies, relative to the root."""
+    return f"{LOGS_FOLDER}/{hash_folder(name)}/{name}.log"
+
+
+def old_log_path(name: str) -> str:
+    """Where the first datasets have it."""
+    return f"{LOGS_FOLDER}/{name}.log"
 
 
 def sequence_folders(key: SequenceKey) -> list[PurePosixPath]:
@@ -186,10 +233,20 @@ def complete_sequences(root: Path) -> list[SequenceKey]:
     for split in SPLITS:
         for emotion in _folders(root / METADATA_FOLDER / split):
             for entry in _folders(emotion):
-                # Strings, for there may be millions of them.
-                if os.path.isfile(f"{entry.path}/{Record.METADATA.value}"):  # noqa: PTH113
+                if _is_complete(entry):
                     keys.append(SequenceKey(split, emotion.name, entry.name))
+                elif _BUCKET.fullmatch(entry.name):
+                    keys += [
+                        SequenceKey(split, emotion.name, inner.name, is_spread=True)
+                        for inner in _folders(entry)
+                        if _is_complete(inner) and hash_folder(inner.name) == entry.name
+                    ]
     return sorted(keys)
+
+
+def _is_complete(folder: os.DirEntry[str]) -> bool:
+    # Strings, for there may be millions of them.
+    return os.path.isfile(f"{folder.path}/{Record.METADATA.value}")  # noqa: PTH113
 
 
 def _folders(folder: Path | os.DirEntry[str]) -> Iterator[os.DirEntry[str]]:
@@ -207,7 +264,9 @@ def require_dataset(root: Path) -> None:
     :raises DatasetError: it is missing, or lacks ``dataset.json``.
     """
     if not root.is_dir():
-        raise DatasetError("no such folder", where=root)
+        is_url = str(root).startswith("s3:")
+        mend = "bring it here first: ffngen farm merge s3://BUCKET/PREFIX --out FOLDER" if is_url else None
+        raise DatasetError("no such folder", where=root, mend=mend)
     if not (root / DATASET_FILE).is_file():
         mend = "shards are for training: name the dataset that they were made from"
         shards = (root / SHARDS_FILE).is_file()

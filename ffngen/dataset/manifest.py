@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -10,16 +11,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ffngen.atomic import read_bounded, sha256_file, write_atomic
-from ffngen.dataset.layout import (
-    MANIFEST_FILE,
-    Record,
-    SequenceKey,
-    complete_sequences,
-    metadata_folder,
-    require_dataset,
-)
-from ffngen.dataset.metadata import SequenceMetadata, read_sequence
+from ffngen.atomic import read_bounded, sha256_file
+from ffngen.dataset.layout import MANIFEST_FILE, SequenceKey, metadata_path
+from ffngen.dataset.metadata import MAX_METADATA_BYTES, SequenceMetadata, decode_sequence
+from ffngen.dataset.store import Store
 from ffngen.errors import DatasetError, FfngenError
 
 _MAX_BYTES = 1 << 30
@@ -58,22 +53,23 @@ class SequenceRow:
     @property
     def key(self) -> SequenceKey:
         """Which sequence this is; raises :class:`DatasetError` for names that no dataset holds."""
-        return SequenceKey(self.split, self.emotion, self.sequence)
+        is_spread = self.metadata.count("/") > 4
+        return SequenceKey(self.split, self.emotion, self.sequence, is_spread)
 
 
-def build_manifest(root: str | Path, *, scratch: Path | None = None) -> list[SequenceRow]:
+def build_manifest(store: Store, scratch: Path) -> list[SequenceRow]:
     """Read the metadata of every complete sequence and write the manifest, sorted by split, emotion and sequence.
 
-    :param scratch: a folder on the same file system to write it in first, where what a killed run leaves is cleared
-        away; the root itself when absent.
-    :raises DatasetError: the folder is no dataset, or a metadata file is damaged.
+    :param scratch: a folder of :meth:`Store.run_folder`, where what a killed run leaves is cleared away.
+    :raises DatasetError: a metadata file is damaged.
     """
-    root = Path(root)
-    require_dataset(root)
-    rows = [manifest_row(root, read_sequence(root, key)) for key in complete_sequences(root)]
-    write_atomic((scratch or root) / MANIFEST_FILE, _encode(rows))
-    if scratch is not None:
-        (scratch / MANIFEST_FILE).replace(root / MANIFEST_FILE)
+    keys = store.complete()
+    contents = store.read_each(map(metadata_path, keys), MAX_METADATA_BYTES)
+    rows = [
+        _row(decode_sequence(data, key, store.place / metadata_path(key)), hashlib.sha256(data).hexdigest())
+        for key, data in zip(keys, contents, strict=True)
+    ]
+    store.write(MANIFEST_FILE, _encode(rows), scratch)
     return rows
 
 
@@ -97,8 +93,11 @@ def read_manifest(root: str | Path) -> list[SequenceRow]:
 
 def manifest_row(root: Path, metadata: SequenceMetadata) -> SequenceRow:
     """The row of one sequence of a dataset; raises :class:`OSError` when its metadata file cannot be read."""
+    return _row(metadata, sha256_file(root / metadata_path(metadata.key)))
+
+
+def _row(metadata: SequenceMetadata, digest: str) -> SequenceRow:
     width, height = metadata.size
-    path = str(metadata_folder(metadata.key) / Record.METADATA.value)
     return SequenceRow(
         split=metadata.split,
         emotion=metadata.emotion,
@@ -117,8 +116,8 @@ def manifest_row(root: Path, metadata: SequenceMetadata) -> SequenceRow:
         flow_format=metadata.flow_format.value,
         job_digest=metadata.job_digest,
         bytes=sum(entry.bytes for entry in metadata.files.values()),
-        metadata=path,
-        metadata_sha256=sha256_file(root / path),
+        metadata=metadata_path(metadata.key),
+        metadata_sha256=digest,
     )
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
 from ffngen.atomic import read_bounded
-from ffngen.dataset.layout import ImageFormat, Record, SequenceKey, SequenceLayout, metadata_folder
+from ffngen.dataset.layout import ImageFormat, SequenceKey, SequenceLayout, metadata_path
 from ffngen.engine import Engine
 from ffngen.errors import DatasetError, FfngenError, InputFileError
 from ffngen.flow.files import FlowFormat
@@ -25,7 +25,7 @@ from ffngen.geometry.plane import FacingPlane
 #: The version of the layout and of this file. A reader refuses another one.
 FORMAT_VERSION: Final = 1
 
-_MAX_BYTES = 16 << 20
+MAX_METADATA_BYTES = 16 << 20
 #: More frames than a sequence has; bounds what a damaged file makes a reader list.
 _MAX_FRAMES = 9999
 
@@ -80,13 +80,14 @@ class SequenceMetadata(_Model):
     in each facial frame where it moves, and null where it stands still. ``files`` maps every path of the sequence,
     relative to the dataset's root, to its size and digest. ``motion_scale`` is 1/n, or
     null for motion that a tracker saw; ``motion`` says how the face moves. Of such a motion, ``parameters`` are the
-    first frame's.
+    first frame's. ``is_spread`` says whether the sequence's folders lie in folders by hash.
     """
 
     format_version: Literal[1] = FORMAT_VERSION
     sequence: str
     split: str
     emotion: str
+    is_spread: bool = False
     identity: str
     n_frames: Annotated[int, Field(ge=2, le=_MAX_FRAMES)]
     include_neutral: bool
@@ -115,7 +116,7 @@ class SequenceMetadata(_Model):
                     raise ValueError(f"{len(self.camera_poses)} camera_poses for {self.n_frames} frames")
                 for pose in self.camera_poses:
                     camera.moved(np.array(pose, dtype=np.float64))
-            SequenceKey(self.split, self.emotion, self.sequence)
+            SequenceKey(self.split, self.emotion, self.sequence, self.is_spread)
         except (FfngenError, OverflowError) as error:
             raise ValueError(str(error)) from error
         if camera.width * camera.height > MAX_PIXELS:
@@ -127,7 +128,7 @@ class SequenceMetadata(_Model):
     @property
     def key(self) -> SequenceKey:
         """Which sequence this is."""
-        return SequenceKey(self.split, self.emotion, self.sequence)
+        return SequenceKey(self.split, self.emotion, self.sequence, self.is_spread)
 
     @property
     def layout(self) -> SequenceLayout:
@@ -169,11 +170,10 @@ def encode_metadata(metadata: SequenceMetadata) -> bytes:
 def read_metadata(path: str | Path) -> SequenceMetadata:
     """Read a ``metadata.json``; raises :class:`DatasetError` when it is missing or does not fit the model."""
     try:
-        return SequenceMetadata.model_validate_json(read_bounded(path, _MAX_BYTES))
+        data = read_bounded(path, MAX_METADATA_BYTES)
     except InputFileError as error:
         raise DatasetError(error.what, where=path) from error
-    except ValidationError as error:
-        raise DatasetError(_first_fault(error), where=path, mend="delete it and run the job again") from error
+    return _decode(data, path)
 
 
 def read_sequence(root: Path, key: SequenceKey) -> SequenceMetadata:
@@ -181,10 +181,25 @@ def read_sequence(root: Path, key: SequenceKey) -> SequenceMetadata:
 
     :raises DatasetError: missing, damaged, or of another sequence.
     """
-    path = root / metadata_folder(key) / Record.METADATA.value
-    metadata = read_metadata(path)
+    path = root / metadata_path(key)
+    return _require_key(read_metadata(path), key, path)
+
+
+def decode_sequence(data: bytes, key: SequenceKey, where: str | Path) -> SequenceMetadata:
+    """The same of a metadata file's bytes, which were found at ``where``."""
+    return _require_key(_decode(data, where), key, where)
+
+
+def _decode(data: bytes, where: str | Path) -> SequenceMetadata:
+    try:
+        return SequenceMetadata.model_validate_json(data)
+    except ValidationError as error:
+        raise DatasetError(_first_fault(error), where=where, mend="delete it and run the job again") from error
+
+
+def _require_key(metadata: SequenceMetadata, key: SequenceKey, where: str | Path) -> SequenceMetadata:
     if metadata.key != key:
-        raise DatasetError(f"it belongs to the sequence {metadata.key}", where=path)
+        raise DatasetError(f"it belongs to the sequence {metadata.key}", where=where)
     return metadata
 
 

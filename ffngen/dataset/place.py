@@ -16,8 +16,8 @@ import time
 from pathlib import Path
 
 from ffngen.atomic import sha256_file, sync, write_atomic
-from ffngen.dataset.labels.layout import label_folders
-from ffngen.dataset.layout import Output, Record, SequenceLayout, metadata_folder, output_folder
+from ffngen.dataset.labels.layout import LABELS_FILE, SHEET_FILE, SURFACE_FILE, label_folders
+from ffngen.dataset.layout import Output, Record, SequenceKey, SequenceLayout, metadata_folder, output_folder
 from ffngen.dataset.metadata import FileEntry, SequenceMetadata, encode_metadata
 from ffngen.errors import RenderError
 
@@ -51,8 +51,8 @@ def place_sequence(root: Path, staged: Path, metadata: SequenceMetadata) -> None
     for output in Output:
         folder = output_folder(output, layout.key)
         (root / folder).parent.mkdir(parents=True, exist_ok=True)
-        while not (is_ours := _put(staged / folder, root / folder)) and not _is_complete(root, layout):
-            _take_away(root / folder, staged / "replaced" / folder)
+        while not (is_ours := put_folder(staged / folder, root / folder)) and not _is_complete(root, layout):
+            take_away(root / folder, staged / "replaced" / folder)
             has_replaced = True
         placed[root / folder] = _inode(root / folder) if is_ours else None
         sync((root / folder).parent)
@@ -62,11 +62,26 @@ def place_sequence(root: Path, staged: Path, metadata: SequenceMetadata) -> None
     _mark_complete(root, staged, metadata, placed)
 
 
+def place_labels(root: Path, staged: Path, key: SequenceKey) -> None:
+    """Move the labels that lie below ``staged`` to their complete sequence, the record that lists them last."""
+    for folder in label_folders(key):
+        if (staged / folder).is_dir():
+            (root / folder).parent.mkdir(parents=True, exist_ok=True)
+            while not put_folder(staged / folder, root / folder):
+                take_away(root / folder, staged / "replaced" / folder)
+            sync((root / folder).parent)
+    records = metadata_folder(key)
+    for name in (SURFACE_FILE, SHEET_FILE, LABELS_FILE):
+        if (staged / records / name).is_file():
+            (staged / records / name).replace(root / records / name)
+            sync(root / records)
+
+
 def _is_complete(root: Path, layout: SequenceLayout) -> bool:
     return (root / layout.record(Record.METADATA)).is_file()
 
 
-def _put(folder: Path, target: Path) -> bool:
+def put_folder(folder: Path, target: Path) -> bool:
     """Rename a folder into place; whether it, or one with the same content, is there now."""
     try:
         folder.rename(target)
@@ -88,7 +103,8 @@ def _same(folder: Path, other: Path) -> bool:
         return False
 
 
-def _take_away(path: Path, aside: Path) -> None:
+def take_away(path: Path, aside: Path) -> None:
+    """Rename a folder out of the way; another run may do so first."""
     shutil.rmtree(aside, ignore_errors=True)
     aside.parent.mkdir(parents=True, exist_ok=True)
     try:

@@ -10,17 +10,21 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
-from ffngen.dataset.layout import METADATA_FOLDER, ImageFormat, Record, SequenceKey, SequenceLayout, is_safe_name
+from ffngen.dataset.layout import ImageFormat, SequenceKey, SequenceLayout, is_safe_name, metadata_path
 from ffngen.flow.files import FlowFormat
 from ffngen.job import Job
 from ffngen.motion.tracked import TrackSampling, sample_times
 from ffngen.params.source import ParameterSource
 from ffngen.scene.rig import rig_size
 
-#: Bytes per pixel of each file, measured on the demo (512x512): compressed formats vary with the picture.
-_BYTES = {"jpg": 0.25, "png": 1.6, "mask": 1.0, "depth": 0.9}
+#: Bytes per pixel of each file, measured on sequences of jobs/facialflownet.yaml, of a person with hair and of one
+#: without: compressed formats vary by a third with the picture.
+_BYTES = {"jpg": 0.3, "png": 1.6, "mask": 1.0, "depth": 1.3}
 #: The same of flow in each format.
-FLOW_BYTES = {"flo": 8.0, "exr": 1.4, "exr-half": 0.5, "compact": 0.36, "flo5": 1.4, "npz": 1.6}
+FLOW_BYTES = {"flo": 8.0, "exr": 1.42, "exr-half": 0.57, "compact": 0.46, "flo5": 1.1, "npz": 1.58}
+#: Of the vertices, for each image, and of the contact sheet.
+_VERTEX_BYTES = 175_000
+_SHEET_BYTES = 700_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +86,7 @@ def plan_sequences(job: Job, source: ParameterSource) -> list[SequencePlan]:
         seen[identity] += 1
         for n, view in itertools.product(job.n_frames, views):
             name = f"{folder_name(identity)}_e{number}_n{n}{_view_suffix(view)}"
-            key = SequenceKey(job.splits.of(identity), source.emotion(index), name)
+            key = SequenceKey(job.splits.of(identity), source.emotion(index), name, is_spread=job.folders == "spread")
             layout = SequenceLayout(
                 key, n, job.include_neutral, ImageFormat(job.image_format), FlowFormat(job.flow_format)
             )
@@ -116,7 +120,7 @@ def _plan_track(
     named_alike = PurePath(video).stem == PurePath(identity).name
     whole = identity if alone and named_alike else f"{identity}/{video}"
     name = f"{folder_name(whole)}_s{job.frame_step}{_view_suffix(view)}"
-    key = SequenceKey(job.splits.of(identity), source.emotion(index), name)
+    key = SequenceKey(job.splits.of(identity), source.emotion(index), name, is_spread=job.folders == "spread")
     layout = SequenceLayout(key, len(times), False, ImageFormat(job.image_format), FlowFormat(job.flow_format))
     return SequencePlan(number, index, identity, layout, view)
 
@@ -140,7 +144,8 @@ def estimate_bytes(job: Job, plan: SequencePlan) -> int:
     pixels = job.width * job.height
     facial = len(plan.layout.facial_frames)
     per_frame = plan.images * _BYTES[job.image_format] + facial * (_BYTES["mask"] + _BYTES["depth"])
-    return int(pixels * (per_frame + 2 * plan.pairs * FLOW_BYTES[job.flow_format])) + 2_000_000
+    records = _SHEET_BYTES + plan.images * _VERTEX_BYTES
+    return int(pixels * (per_frame + 2 * plan.pairs * FLOW_BYTES[job.flow_format])) + records
 
 
 def estimate_core_seconds(job: Job, plan: SequencePlan) -> float:
@@ -157,6 +162,4 @@ def estimate_core_seconds(job: Job, plan: SequencePlan) -> float:
 
 def is_complete(root: Path, plan: SequencePlan) -> bool:
     """Whether the sequence is finished: its metadata file, which is written last, is there."""
-    key = plan.layout.key
-    # Strings, for a job has millions of sequences and a Path costs as much as the question itself.
-    return os.path.isfile(f"{root}/{METADATA_FOLDER}/{key.split}/{key.emotion}/{key.sequence}/{Record.METADATA.value}")  # noqa: PTH113
+    return os.path.isfile(f"{root}/{metadata_path(plan.layout.key)}")  # noqa: PTH113

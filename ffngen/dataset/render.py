@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Generator
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ffngen.dataset.context import JobContext
-from ffngen.dataset.dataset_file import check_folder, claim_folder
-from ffngen.dataset.labels.layout import parse_kinds
+from ffngen.dataset.dataset_file import check_place, claim_place, read_record
 from ffngen.dataset.labels.make import LabelRun, label_dataset
-from ffngen.dataset.layout import LOGS_FOLDER, require_dataset
 from ffngen.dataset.manifest import build_manifest
-from ffngen.dataset.plan import SequencePlan, is_complete, plan_sequences
-from ffngen.dataset.run_folder import run_folder
-from ffngen.dataset.work import SequenceWork
+from ffngen.dataset.plan import SequencePlan, plan_sequences
+from ffngen.dataset.store import Store, open_store
+from ffngen.dataset.work import SequenceWork, job_labels
 from ffngen.job import Job
 from ffngen.render.pool import Event, Layout, RenderPool, SequencePool, available_cores
 
@@ -55,10 +53,14 @@ def open_run(context: JobContext, *, overwrite: bool = False, select: Selection 
     :param select: which of the job's sequences the run has; all when absent.
     :raises DatasetError: the folder belongs to another job.
     """
-    root = context.job.out
-    check_folder(root, context, overwrite=overwrite)
-    plans = [plan for plan in plan_sequences(context.job, context.source) if select is None or select(plan)]
-    return RenderRun(plans, [plan for plan in plans if overwrite or not is_complete(root, plan)])
+    return _open_run(open_store(context.job.out), context, overwrite=overwrite, select=select)
+
+
+def _open_run(store: Store, context: JobContext, *, overwrite: bool, select: Selection | None) -> RenderRun:
+    check_place(store, context, overwrite=overwrite)
+    every = plan_sequences(context.job, context.source)
+    plans = [plan for plan in every if select is None or select(plan)]
+    return RenderRun(plans, plans if overwrite else store.missing(plans, len(every)))
 
 
 #: Makes a pool of a job, the run's folder, and what tells it to begin nothing more.
@@ -99,12 +101,12 @@ def render_dataset(
     :raises DatasetError: the folder belongs to another job.
     :raises OutOfSpaceError, JobError, MissingPackageError: nothing could go on.
     """
-    root = context.job.out
-    run = open_run(context, overwrite=overwrite, select=select)
+    store = open_store(context.job.out)
+    run = _open_run(store, context, overwrite=overwrite, select=select)
     yield run, None
-    with run_folder(root) as folder:
+    with store.run_folder() as folder:
         works = [
-            SequenceWork(context, plan, root, folder, save_blend if i == 0 else None)
+            SequenceWork(context, plan, store, folder, save_blend if i == 0 else None)
             for i, plan in enumerate(run.missing)
         ]
         pool = (open_pool or _local_pool)(context.job, folder, no_more)
@@ -112,15 +114,14 @@ def render_dataset(
             for event in events:
                 if event.kind == "ready":
                     # Not before: where Blender cannot start, the folder stays as it was.
-                    claim_folder(root, context, folder, overwrite=overwrite)
+                    claim_place(store, context, folder, overwrite=overwrite)
                     run.layout = pool.layout
                 if event.kind == "done":
                     run.done.append(event.name)
                 elif event.kind == "failed":
                     run.failed[event.name] = event.reason or ""
                 yield run, event
-        with suppress(OSError):  # where this run's sequences were the last that had failed
-            (root / LOGS_FOLDER).rmdir()
+        store.tidy()
     if select is None and (no_more is None or not no_more.is_set()):
         with closing(finish_dataset(context)) as states:
             for run.labels in states:
@@ -132,14 +133,14 @@ def render_dataset(
 def finish_dataset(context: JobContext) -> Generator[LabelRun, None, None]:
     """What comes after all sequences: the manifest, and the job's labels of every sequence that is complete.
 
-    :raises DatasetError: the folder is no dataset, or a metadata file is damaged.
+    :raises DatasetError: the place holds no dataset, or a metadata file is damaged.
     """
-    job, root = context.job, context.job.out
-    require_dataset(root)
-    with run_folder(root) as folder:
-        build_manifest(root, scratch=folder)
-    if job.labels or job.label_pairs:
-        kinds = parse_kinds((*job.labels, *(("pairs",) if job.label_pairs else ())))
+    job = context.job
+    store = open_store(job.out)
+    read_record(store)
+    with store.run_folder() as folder:
+        build_manifest(store, folder)
+    if isinstance(job.out, Path) and (kinds := job_labels(job)):
         yield from label_dataset(
-            root, kinds, job.label_pairs, head=job.head, family=job.head_family, workers=available_cores()
+            job.out, kinds, job.label_pairs, head=job.head, family=job.head_family, workers=available_cores()
         )

@@ -8,7 +8,6 @@ the way, the dataset holds no half sequence that counts as one.
 from __future__ import annotations
 
 import shutil
-from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -22,7 +21,10 @@ from ffngen.dataset.arrays import SequenceVertices, encode_mask, encode_vertices
 from ffngen.dataset.compose import ComposedSequence, compose
 from ffngen.dataset.contact_sheet import SheetPair, contact_sheet, shown_frames
 from ffngen.dataset.context import JobContext, encode_fast_png
-from ffngen.dataset.layout import LOGS_FOLDER, Output, Record, sequence_folders
+from ffngen.dataset.labels.layout import LabelKind, parse_kinds
+from ffngen.dataset.labels.make import open_head
+from ffngen.dataset.labels.sequence import SequenceLabels
+from ffngen.dataset.layout import Output, Record, log_path, old_log_path, sequence_folders
 from ffngen.dataset.metadata import (
     FileEntry,
     HeadModel,
@@ -30,12 +32,13 @@ from ffngen.dataset.metadata import (
     SequenceMetadata,
     Versions,
 )
-from ffngen.dataset.place import place_sequence
 from ffngen.dataset.plan import SequencePlan
+from ffngen.dataset.store import Store
 from ffngen.errors import FfngenError
 from ffngen.flow.exr import write_depth_exr
 from ffngen.flow.files import write_flow
 from ffngen.images import encode_jpeg, encode_png
+from ffngen.job import Job
 from ffngen.render.process import RenderedFrame
 from ffngen.render.raw import read_backplate, read_colour, read_truth
 from ffngen.render.request import RawPass
@@ -51,15 +54,20 @@ def _nested(poses: NDArray[np.float64] | None) -> Any:
     return None if poses is None else tuple(tuple(tuple(row) for row in pose) for pose in poses.tolist())
 
 
+def job_labels(job: Job) -> tuple[LabelKind, ...]:
+    """The labels that a job asks for."""
+    return parse_kinds((*job.labels, *(("pairs",) if job.label_pairs else ())))
+
+
 class SequenceWork:
     """A :class:`ffngen.render.pool.SequenceWork` that makes one sequence of a dataset."""
 
     def __init__(
-        self, context: JobContext, plan: SequencePlan, root: Path, run_folder: Path, save_blend: Path | None
+        self, context: JobContext, plan: SequencePlan, store: Store, run_folder: Path, save_blend: Path | None
     ) -> None:
         self._context = context
         self._plan = plan
-        self._root = root
+        self._store = store
         self._folder = run_folder / plan.name
         self._save_blend = save_blend
         self._composed: ComposedSequence | None = None
@@ -138,9 +146,19 @@ class SequenceWork:
         write_atomic(self._folder / layout.record(Record.VERTICES), encode_vertices(vertices))
         write_atomic(self._folder / layout.record(Record.CONTACT_SHEET), encode_png(self._sheet()))
         metadata = self._metadata({str(path): self._entry(path) for path in layout.files()})
-        place_sequence(self._root, self._folder, metadata)
-        (self._root / LOGS_FOLDER / f"{self.name}.log").unlink(missing_ok=True)
+        if self._store.labels_go_along:
+            self._label(metadata)
+        self._store.put_sequence(self._folder, metadata)
+        self._store.remove(log_path(self.name), old_log_path(self.name))
         self.abandon()
+
+    def _label(self, metadata: SequenceMetadata) -> None:
+        """Add the job's labels to what has been written."""
+        job = self._context.job
+        if kinds := job_labels(job):
+            model = open_head(job.head, job.head_family, metadata.model.digest)
+            labels = SequenceLabels(self._folder, self._folder / "labels", metadata, model)
+            labels.add(kinds, job.label_pairs)
 
     def abandon(self) -> None:
         """Remove what was written so far."""
@@ -149,16 +167,11 @@ class SequenceWork:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def give_up(self, error: Exception, log: Path) -> None:
-        """Write ``logs/SEQUENCE.log``: the fault, and the end of what Blender printed."""
+        """Write the sequence's log: the fault, and the end of what Blender printed."""
         reason = str(error) if isinstance(error, FfngenError) else f"{type(error).__name__}: {error}"
         chatter = log.read_bytes()[-_LOG_TAIL:].decode(errors="replace") if log.is_file() else ""
-        folder = self._root / LOGS_FOLDER
-        written = self._folder.with_name(f"{self.name}.log")
-        write_atomic(written, f"{self._plan.layout.key}\n{reason}\n\n{chatter}".encode())
-        while written.exists():
-            folder.mkdir(exist_ok=True)
-            with suppress(FileNotFoundError):  # another run has just removed the folder, which was empty
-                written.replace(folder / written.name)
+        text = f"{self._plan.layout.key}\n{reason}\n\n{chatter}"
+        self._store.write(log_path(self.name), text.encode(), self._folder.parent)
 
     def _path(self, output: Output, number: int) -> Path:
         return self._folder / self._plan.layout.file(output, number)
@@ -198,6 +211,7 @@ class SequenceWork:
             sequence=layout.key.sequence,
             split=layout.key.split,
             emotion=layout.key.emotion,
+            is_spread=layout.key.is_spread,
             identity=self._plan.identity,
             n_frames=layout.n_frames,
             include_neutral=layout.include_neutral,

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import tempfile
+from collections import Counter
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 
 from ffngen.dataset.context import JobContext
-from ffngen.dataset.layout import Record
+from ffngen.dataset.layout import METADATA_FOLDER, Record
 from ffngen.dataset.metadata import read_sequence
 from ffngen.dataset.plan import FLOW_BYTES, SequencePlan, estimate_bytes, estimate_core_seconds
 from ffngen.dataset.render import RenderRun, render_dataset
+from ffngen.dataset.store import Store
 from ffngen.errors import RenderError
 from ffngen.farm.journal import read_journals
 from ffngen.job import Job
@@ -26,7 +28,7 @@ class Cost:
 
     :param source: where the figures come from, as words.
     :param bytes_per_image: of a colour image with its share of the sequence's other files; None: estimated.
-    :param bytes_per_sequence: of the contact sheet, which shows three pairs however long the sequence is.
+    :param bytes_per_sequence: of what does not grow with the sequence.
     """
 
     source: str
@@ -54,10 +56,10 @@ def estimated_cost(job: Job, plans: list[SequencePlan], threads: int) -> Cost:
     return Cost(f"estimated, for {threads} CPU threads", 0.0, core_seconds / images / threads)
 
 
-def noted_cost(root: Path, digest: str) -> Cost | None:
+def noted_cost(store: Store, digest: str) -> Cost | None:
     """From what a dataset's runs have noted of this job's sequences; None where they noted nothing."""
     samples: list[tuple[int, float]] = []
-    for _, lines in read_journals(root):
+    for _, lines in read_journals(store):
         is_same = False
         for line in lines:
             if line["event"] == "begin":
@@ -72,7 +74,7 @@ def noted_cost(root: Path, digest: str) -> Cost | None:
 
 
 def probe_cost(context: JobContext, plans: list[SequencePlan]) -> Cost:
-    """Render the shortest and the next sequence of a job into a temporary folder, and measure the second.
+    """Render two of the shortest sequences of a job into a temporary folder; measure their disk, and the second's time.
 
     The first one pays for starting Blender and for what a GPU prepares.
 
@@ -82,9 +84,8 @@ def probe_cost(context: JobContext, plans: list[SequencePlan]) -> Cost:
     chosen = [plan for plan in plans if plan.images == shortest][:2]
     names = {plan.name for plan in chosen}
     with tempfile.TemporaryDirectory(prefix="ffngen-probe-") as folder:
-        job = context.job.model_copy(
-            update={"out": Path(folder) / "probe", "workers": 1, "labels": (), "label_pairs": ()}
-        )
+        out = Path(folder) / "probe"
+        job = context.job.model_copy(update={"out": out, "workers": 1, "labels": (), "label_pairs": ()})
         times: list[float] = []
         threads, device = 1, ""
         with closing(render_dataset(replace(context, job=job), select=lambda plan: plan.name in names)) as states:
@@ -94,19 +95,31 @@ def probe_cost(context: JobContext, plans: list[SequencePlan]) -> Cost:
                     threads, device = run.layout.threads, run.layout.device.kind
                 if event is not None and event.kind == "frame" and event.frame is not None:
                     times.append(event.frame.seconds)
-        plan = chosen[-1]
-        entries = read_sequence(job.out, plan.layout.key).files
-        sheet = entries[str(plan.layout.record(Record.CONTACT_SHEET))].bytes
-        size = sum(entry.bytes for entry in entries.values()) - sheet
+        sizes = np.mean([_bytes(out, plan) for plan in chosen], axis=0)
     # Each sequence has the same frames; the second one's come last.
     seconds = sum(times[-len(times) // len(chosen) :])
     return Cost(
         f"measured on one sequence here, on {device} with {threads} threads",
         0.0,
-        seconds / plan.images,
-        size / plan.images,
-        sheet,
+        seconds / shortest,
+        float(sizes[0]),
+        float(sizes[1]),
     )
+
+
+def _bytes(root: Path, plan: SequencePlan) -> tuple[float, float]:
+    """Bytes of a sequence for each image, and those beside, so that longer sequences come out right.
+
+    There is one mask and depth for each facial frame, two flows for each pair, vertices for each image.
+    """
+    sizes: Counter[str] = Counter()
+    for path, entry in read_sequence(root, plan.layout.key).files.items():
+        sizes[PurePosixPath(path).name if path.startswith(METADATA_FOLDER) else path.split("/")[0]] += entry.bytes
+    frames, pairs = len(plan.layout.facial_frames), plan.pairs
+    per_frame, per_pair = (sizes["mask"] + sizes["depth"]) / frames, sizes["flow"] / pairs
+    # Of m images (m + 1) / 2 are facial frames, and (m - 1) / 2 head-only ones, of which each has a pair.
+    per_image = (sizes["image"] + sizes[Record.VERTICES.value]) / plan.images + (per_frame + per_pair) / 2
+    return per_image, sizes[Record.CONTACT_SHEET.value] + (per_frame - per_pair) / 2
 
 
 def _require(run: RenderRun) -> None:

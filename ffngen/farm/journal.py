@@ -1,4 +1,4 @@
-"""What a run on a farm notes of itself: one file of JSON lines per run, appended to by that run alone.
+"""What a run on a farm notes of itself: JSON lines, in a file of the run alone.
 
 ``.farm/runs/XX/RUN.jsonl``, where RUN is the name of the run's folder below ``.partial`` and XX two digits of its
 hash, so that no folder grows long. Times are each node's own clock and are only ever compared with each other.
@@ -6,27 +6,24 @@ hash, so that no folder grows long. Times are each node's own clock and are only
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import socket
 import time
 from collections.abc import Iterator
 from contextlib import closing, suppress
-from pathlib import Path
-from typing import Any, TextIO
+from pathlib import PurePosixPath
+from typing import Any
 
 from ffngen import __version__
-from ffngen.atomic import sync
 from ffngen.dataset.context import JobContext
-from ffngen.dataset.layout import FARM_FOLDER
+from ffngen.dataset.layout import RUNS_FOLDER, hash_folder
 from ffngen.dataset.render import RenderRun, States
 from ffngen.dataset.run_folder import run_name
-from ffngen.errors import DatasetError
+from ffngen.dataset.store import Store, open_store
+from ffngen.errors import FfngenError
 from ffngen.render.pool import Event
 from ffngen.render.request import RawPass
-
-RUNS_FOLDER = f"{FARM_FOLDER}/runs"
 
 #: What a scheduler says of the task, kept for finding it again.
 _TASK_VARIABLES = ("SLURM_JOB_ID", "SLURM_ARRAY_JOB_ID", "SLURM_ARRAY_TASK_ID", "SLURM_RESTART_COUNT", "POD_NAME")
@@ -35,37 +32,25 @@ _TASK_VARIABLES = ("SLURM_JOB_ID", "SLURM_ARRAY_JOB_ID", "SLURM_ARRAY_TASK_ID", 
 class Journal:
     """The lines of this process's run; made when the first line is written."""
 
-    def __init__(self, root: Path) -> None:
-        self._path = journal_path(root, run_name())
-        self._file: TextIO | None = None
+    def __init__(self, store: Store) -> None:
+        self._lines = store.open_lines(journal_path(run_name()))
 
     def note(self, event: str, **fields: Any) -> None:
         """Append a line.
 
-        :raises DatasetError: it cannot be written.
+        :raises FfngenError: it cannot be written.
         """
-        try:
-            if self._file is None:
-                self._path.parent.mkdir(parents=True, exist_ok=True)
-                self._file = self._path.open("a", encoding="utf-8")
-                sync(self._path.parent)
-            line = {"event": event, "time": round(time.time(), 3), **fields}
-            self._file.write(json.dumps(line, separators=(",", ":")) + "\n")
-            self._file.flush()
-        except OSError as error:
-            raise DatasetError(f"cannot be written: {error.strerror or error}", where=self._path) from error
+        line = {"event": event, "time": round(time.time(), 3), **fields}
+        self._lines.write(json.dumps(line, separators=(",", ":")))
 
     def close(self) -> None:
-        """Close the file; a full disk that has kept lines of it back is found elsewhere."""
-        if self._file is not None:
-            with suppress(OSError):
-                self._file.close()
-            self._file = None
+        """Write what is left."""
+        self._lines.close()
 
 
-def journal_path(root: Path, run: str) -> Path:
-    """Where a run's lines lie."""
-    return root / RUNS_FOLDER / hashlib.sha256(run.encode()).hexdigest()[:2] / f"{run}.jsonl"
+def journal_path(run: str) -> str:
+    """Where a run's lines lie, relative to the root."""
+    return f"{RUNS_FOLDER}/{hash_folder(run)}/{run}.jsonl"
 
 
 def journalled(context: JobContext, states: States, *, sequences: int, part: str, executor: str) -> States:
@@ -75,7 +60,7 @@ def journalled(context: JobContext, states: States, *, sequences: int, part: str
     :param part: which of them the run has, such as ``3/16``.
     :param executor: what runs it.
     """
-    journal = Journal(context.job.out)
+    journal = Journal(open_store(context.job.out))
     notes = Notes(journal, context, sequences, part, executor)
     try:
         with closing(states):
@@ -145,25 +130,21 @@ class Notes:
     def end(self, how: str) -> None:
         """Note the end."""
         if self._has_begun:
-            with suppress(DatasetError):
+            with suppress(FfngenError):
                 self._journal.note("end", how=how)
 
 
-def read_journals(root: Path) -> Iterator[tuple[str, Iterator[dict[str, Any]]]]:
+def read_journals(store: Store) -> Iterator[tuple[str, Iterator[dict[str, Any]]]]:
     """The name and the lines of each run; what is no line, such as one that is just being written, is passed over."""
-    for path in sorted((root / RUNS_FOLDER).glob("*/*.jsonl")):
-        yield path.stem, _lines(path)
+    for path, lines in store.line_files(RUNS_FOLDER):
+        yield PurePosixPath(path).stem, _parse(lines)
 
 
-def _lines(path: Path) -> Iterator[dict[str, Any]]:
-    try:
-        with path.open(encoding="utf-8", errors="replace") as file:
-            for text in file:
-                try:
-                    line = json.loads(text)
-                except (ValueError, RecursionError):
-                    continue
-                if isinstance(line, dict) and isinstance(line.get("event"), str):
-                    yield line
-    except OSError:
-        return
+def _parse(lines: Iterator[str]) -> Iterator[dict[str, Any]]:
+    for text in lines:
+        try:
+            line = json.loads(text)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(line, dict) and isinstance(line.get("event"), str):
+            yield line

@@ -61,10 +61,10 @@ def balance_of(plans: Sequence[SequencePlan], cost: Cost, shards: int) -> Balanc
 
 
 def largest_folder(plans: Sequence[SequencePlan]) -> tuple[str, int]:
-    """The folder of the dataset with the most sequences, ``split/emotion``, and how many; of the whole job."""
-    counts = Counter((plan.layout.key.split, plan.layout.key.emotion) for plan in plans)
-    ((split, emotion), count), *_ = counts.most_common(1) or [(("", ""), 0)]
-    return f"{split}/{emotion}", count
+    """The folder of the dataset with the most sequences, such as ``train/happy``, and how many; of the whole job."""
+    counts = Counter(plan.layout.key.folder.rpartition("/")[0] for plan in plans)
+    (folder, count), *_ = counts.most_common(1) or [("", 0)]
+    return folder, count
 
 
 def describe(job: Job, run: RenderRun, cost: Cost, shards: int) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from ffngen.errors import FfngenError, RenderError
 from ffngen.farm.ray_worker import Worker
 from ffngen.job import Job
 from ffngen.render.pool import Event, Layout, SequenceWork
+from ffngen.url import absolute
 
 #: A sequence that was at work on so many workers that died is given up.
 _DEATHS = 5
@@ -52,7 +53,7 @@ class RayPool:
         # A worker's working folder is not this one.
         places = {field: str(Path(value).absolute()) for field in PATHS if (value := getattr(job, field)) is not None
                   and Path(value).exists()}  # fmt: skip
-        given = job.model_dump(mode="json") | places | {"out": str(job.out.absolute())}
+        given = job.model_dump(mode="json") | places | {"out": str(absolute(job.out))}
         self._job = given | {"threads": job.threads or cpus, "workers": 1}
         self._workers_asked_for = job.workers
         self._digest = digest

@@ -10,7 +10,7 @@ from typing import Any
 from ffngen.dataset.context import JobContext, open_context
 from ffngen.dataset.plan import SequencePlan, plan_sequences
 from ffngen.dataset.render import RenderRun
-from ffngen.dataset.run_folder import run_folder
+from ffngen.dataset.store import Store, open_store
 from ffngen.dataset.work import SequenceWork
 from ffngen.errors import JobError
 from ffngen.farm.journal import Journal, Notes
@@ -30,7 +30,7 @@ class Worker:
         self._job = Job.model_validate(job)
         self._digest = digest
         self._stack = ExitStack()
-        self._opened: tuple[JobContext, InlinePool, Notes, dict[str, SequencePlan], RenderRun] | None = None
+        self._opened: tuple[JobContext, Store, InlinePool, Notes, dict[str, SequencePlan], RenderRun] | None = None
 
     def open(self) -> tuple[Layout, str]:
         """Read what the job names and start the render process; returns what it runs on, and where.
@@ -42,7 +42,8 @@ class Worker:
             if context.digest != self._digest:
                 what = f"on {socket.gethostname()} the job's files differ from those where it was handed in"
                 raise JobError(what, where="job", mend="put them on a file system that all nodes share")
-            self._folder = self._stack.enter_context(run_folder(self._job.out))
+            store = open_store(self._job.out)
+            self._folder = self._stack.enter_context(store.run_folder())
             pool = InlinePool(
                 device=self._job.device,
                 threads=self._job.threads,
@@ -51,14 +52,14 @@ class Worker:
                 engine=self._job.engine,
             )
             self._stack.callback(pool.close)
-            journal = Journal(self._job.out)
+            journal = Journal(store)
             self._stack.callback(journal.close)
             plans = plan_sequences(self._job, context.source)
             run = RenderRun(plans, plans, layout=pool.start())
             notes = Notes(journal, context, len(plans), "ray", "ray")
             self._stack.callback(notes.end, "ended")
-            self._opened = context, pool, notes, {plan.name: plan for plan in plans}, run
-        layout = self._opened[1].start()
+            self._opened = context, store, pool, notes, {plan.name: plan for plan in plans}, run
+        layout = self._opened[2].start()
         return layout, f"{socket.gethostname()}:{os.getpid()}"
 
     def render(self, name: str) -> list[Event]:
@@ -67,8 +68,8 @@ class Worker:
         :raises OutOfSpaceError: this node cannot write.
         """
         assert self._opened is not None
-        context, pool, notes, plans, run = self._opened
-        work = SequenceWork(context, plans[name], self._job.out, self._folder, None)
+        context, store, pool, notes, plans, run = self._opened
+        work = SequenceWork(context, plans[name], store, self._folder, None)
         events = []
         for event in pool.run([work]):
             notes.see(run, event)

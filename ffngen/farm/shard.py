@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ffngen.dataset.layout import SequenceKey
 from ffngen.dataset.plan import SequencePlan
 from ffngen.errors import JobError
 
@@ -34,7 +35,11 @@ class Shard:
         return f"{self.index}/{self.count}"
 
     def __contains__(self, plan: SequencePlan) -> bool:
-        return shard_index(plan.name, self.count) == self.index
+        return self.has(plan.layout.key)
+
+    def has(self, key: SequenceKey) -> bool:
+        """Whether a sequence belongs to this part."""
+        return shard_index(key.sequence, self.count) == self.index
 
 
 def shard_index(name: str, count: int) -> int:

@@ -11,6 +11,7 @@ from pathlib import Path
 from ffngen.atomic import write_atomic
 from ffngen.dataset.layout import FARM_FOLDER
 from ffngen.errors import DatasetError, JobError, MissingPackageError
+from ffngen.url import ObjectUrl, Place, absolute
 
 #: The scripts, and what each task printed.
 SLURM_FOLDER = f"{FARM_FOLDER}/slurm"
@@ -69,34 +70,39 @@ _FINISH = """\
 """
 
 
-def array_script(job_file: Path, out: Path, options: SlurmOptions) -> str:
+def array_script(job_file: Path, out: Place, options: SlurmOptions) -> str:
     """The text of the array's sbatch file."""
     limit = f"%{options.at_once}" if options.at_once is not None else ""
     directives = {
         "job-name": "ffngen",
         "array": f"0-{options.tasks - 1}{limit}",
-        "output": f"{out.absolute()}/{SLURM_FOLDER}/%A_%a.log",
+        "output": _log(out, "%A_%a"),
         "open-mode": "append",
         "requeue": None,
         "signal": f"TERM@{options.notice}",
         **options.directives,
     }
     grace = max(1, options.notice - _MARGIN_SECONDS)
-    command = [*options.command, "render", str(job_file.absolute()), "--out", str(out.absolute())]
+    command = [*options.command, "render", str(job_file.absolute()), "--out", str(absolute(out))]
     shard = f'--shard "$SLURM_ARRAY_TASK_ID/{options.tasks}" --grace {grace}'
     return _ARRAY.format(directives=_lines(directives), setup=_setup(options), command=f"{shlex.join(command)} {shard}")
 
 
-def finish_script(job_file: Path, out: Path, options: SlurmOptions) -> str:
+def finish_script(job_file: Path, out: Place, options: SlurmOptions) -> str:
     """The text of the sbatch file of what comes after the array: ``ffngen farm finish``."""
     directives = {
         "job-name": "ffngen-finish",
-        "output": f"{out.absolute()}/{SLURM_FOLDER}/finish-%j.log",
+        "output": _log(out, "finish-%j"),
         # It renders nothing.
         **{name: value for name, value in options.directives.items() if not name.startswith(("gres", "gpus"))},
     }
-    command = [*options.command, "farm", "finish", str(job_file.absolute()), "--out", str(out.absolute())]
+    command = [*options.command, "farm", "finish", str(job_file.absolute()), "--out", str(absolute(out))]
     return _FINISH.format(directives=_lines(directives), setup=_setup(options), command=shlex.join(command))
+
+
+def _log(out: Place, name: str) -> str:
+    """Where SLURM writes what a task prints: a file, which an object store cannot be."""
+    return f"{out.absolute()}/{SLURM_FOLDER}/{name}.log" if isinstance(out, Path) else f"ffngen-{name}.log"
 
 
 def _lines(directives: dict[str, str | None] | dict[str, str]) -> str:
@@ -109,7 +115,7 @@ def _setup(options: SlurmOptions) -> str:
     return "".join(f"{line}\n" for line in options.setup)
 
 
-def submit(job_file: Path, out: Path, options: SlurmOptions) -> tuple[str, str]:
+def submit(job_file: Path, out: Place, options: SlurmOptions) -> tuple[str, str]:
     """Write both scripts below the dataset's ``.farm`` and hand them in.
 
     :returns: the numbers of the array and of what comes after it.
@@ -117,6 +123,9 @@ def submit(job_file: Path, out: Path, options: SlurmOptions) -> tuple[str, str]:
     :raises MissingPackageError: there is no SLURM here.
     :raises JobError: SLURM refuses them.
     """
+    if isinstance(out, ObjectUrl):
+        what, mend = "SLURM's scripts and logs need a folder", "--print the script and hand it in with sbatch"
+        raise JobError(what, where=str(out), mend=mend)
     folder = out / SLURM_FOLDER
     try:
         folder.mkdir(parents=True, exist_ok=True)

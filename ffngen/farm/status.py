@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import heapq
 import json
+import math
 import re
-import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ffngen.atomic import read_bounded
-from ffngen.dataset.layout import DATASET_FILE, LOGS_FOLDER, PARTIAL_FOLDER, complete_sequences, require_dataset
-from ffngen.dataset.run_folder import HEARTBEAT_SECONDS, file_server_time, run_folder, silent_seconds
-from ffngen.errors import DatasetError, FfngenError
+from ffngen.dataset.dataset_file import MAX_BYTES
+from ffngen.dataset.layout import DATASET_FILE, log_path, require_dataset
+from ffngen.dataset.store import Store, open_store
+from ffngen.errors import FfngenError
 from ffngen.farm.journal import read_journals
+from ffngen.url import Place
 
 #: A run that has missed so many signs of life is taken for dead.
 _MISSED = 4
-_MAX_BYTES = 4 << 20
 _SLOWEST = 5
 _LISTED = 20
 
@@ -55,15 +55,17 @@ class Status:
     :param done: how many are complete.
     :param running: name of each sequence at work -> the node.
     :param failed: name of each sequence that was given up and is not complete -> the reason.
+    :param logs: name of each of these -> the path of its log, relative to the root.
     :param interrupted: runs that ended without a word, such as on a dead node.
     :param slowest: (seconds, name, node), the slowest first.
     """
 
-    root: Path
+    root: Place
     total: int | None
     done: int
     running: dict[str, str] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
+    logs: dict[str, str] = field(default_factory=dict)
     interrupted: int = 0
     nodes: dict[str, Node] = field(default_factory=lambda: defaultdict(Node))
     slowest: list[tuple[float, str, str]] = field(default_factory=list)
@@ -88,9 +90,9 @@ class Status:
             groups[re.sub(r"\d+", "#", re.sub(rf"\b{re.escape(name)}\b", "SEQUENCE", reason))].append(name)
         return sorted(groups.items(), key=lambda item: (-len(item[1]), item[0]))
 
-    def log(self, name: str) -> Path:
+    def log(self, name: str) -> str:
         """Where the log of a failed sequence lies."""
-        return self.root / LOGS_FOLDER / f"{name}.log"
+        return str(self.root / self.logs.get(name, log_path(name)))
 
     def to_json(self) -> dict[str, Any]:
         """JSON-ready."""
@@ -108,59 +110,49 @@ class Status:
             "slowest": [{"seconds": s, "sequence": name, "node": node} for s, name, node in self.slowest],
             "nodes": {host: node.to_json() for host, node in sorted(self.nodes.items())},
             "failures": [
-                {"cause": cause, "count": len(names), "logs": [str(self.log(name)) for name in names[:_LISTED]]}
+                {"cause": cause, "count": len(names), "logs": [self.log(name) for name in names[:_LISTED]]}
                 for cause, names in self.causes
             ],
         }
 
 
-def read_status(root: Path) -> Status:
+def read_status(place: Place) -> Status:
     """The state of a dataset.
 
-    :raises DatasetError: the folder is none, or cannot be used.
+    :raises DatasetError: there is none, or it cannot be used.
     """
-    require_dataset(root)
-    complete = complete_sequences(root)
-    status = Status(root, _stated_total(root), len(complete))
+    if isinstance(place, Path):
+        require_dataset(place)
+    store = open_store(place)
+    complete = store.complete()
+    status = Status(place, _stated_total(store), len(complete))
     names = {key.sequence for key in complete}
-    status.failed = {name: reason for name, reason in failures(root) if name not in names}
-    now = _now(root)
-    for run, lines in read_journals(root):
-        silence = silent_seconds(root / PARTIAL_FOLDER / run, now)
-        _add_run(status, lines, is_alive=silence is not None and silence < _MISSED * HEARTBEAT_SECONDS)
+    for name, reason, log in failures(store):
+        if name not in names:
+            status.failed[name], status.logs[name] = reason, log
+    silences = store.silences()
+    for run, lines in read_journals(store):
+        is_alive = silences.get(run, math.inf) < _MISSED * store.heartbeat
+        _add_run(status, lines, is_alive=is_alive)
     # What is complete by now is not at work, whatever a run that is about to note it says.
     status.running = {name: host for name, host in status.running.items() if name not in names}
     status.slowest.sort(reverse=True)
     return status
 
 
-def _stated_total(root: Path) -> int | None:
+def _stated_total(store: Store) -> int | None:
     """How many sequences a sampled job has, by ``dataset.json``; of a tracker's files only its runs know."""
     try:
-        record = json.loads(read_bounded(root / DATASET_FILE, _MAX_BYTES))
+        record = json.loads(store.read(DATASET_FILE, MAX_BYTES))
         return int(record["identities"]) * len(record["n_frames"]) if record["job"]["params"] == "sample" else None
     except (FfngenError, ValueError, TypeError, KeyError, RecursionError):
         return None
 
 
-def _now(root: Path) -> float:
-    """The file server's time; this machine's where the dataset cannot be written to."""
-    try:
-        with run_folder(root) as own:
-            return file_server_time(own)
-    except (DatasetError, OSError):
-        return time.time()
-
-
-def failures(root: Path) -> Iterator[tuple[str, str]]:
-    """The name and the reason of each sequence that was given up, from its log's second line."""
-    for path in sorted((root / LOGS_FOLDER).glob("*.log")):
-        try:
-            with path.open(encoding="utf-8", errors="replace") as file:
-                _, reason = file.readline(), file.readline()
-        except OSError:
-            continue
-        yield path.stem, reason.strip()
+def failures(store: Store) -> Iterator[tuple[str, str, str]]:
+    """The name of each sequence that was given up, the reason, which is its log's second line, and the log's path."""
+    for path, text in store.logs():
+        yield PurePosixPath(path).stem, "".join(text.splitlines()[1:2]).strip(), path
 
 
 def _add_run(status: Status, lines: Iterable[dict[str, Any]], *, is_alive: bool) -> None:

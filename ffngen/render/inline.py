@@ -11,7 +11,7 @@ from collections.abc import Generator, Sequence
 from pathlib import Path
 
 from ffngen.engine import Engine
-from ffngen.errors import FfngenError, OutOfSpaceError, RenderError
+from ffngen.errors import FfngenError, OutOfSpaceError, RenderError, UnreachableError
 from ffngen.render.pool import ATTEMPTS, Event, Layout, SequenceWork, check_space, choose_layout, reason_of
 from ffngen.render.process import RenderProcess
 
@@ -52,7 +52,7 @@ class InlinePool:
     def run(self, works: Sequence[SequenceWork]) -> Generator[Event, None, None]:
         """Render ``works``; yields events as :meth:`ffngen.render.pool.RenderPool.run` does.
 
-        :raises OutOfSpaceError, JobError, MissingPackageError: nothing could go on.
+        :raises OutOfSpaceError, UnreachableError, JobError, MissingPackageError: nothing could go on.
         """
         if works:
             self.start()
@@ -79,7 +79,7 @@ class InlinePool:
                     work.frame_done(frame)
                     yield Event("frame", work.name, frame=frame)
                 work.finish()
-            except OutOfSpaceError:
+            except (OutOfSpaceError, UnreachableError):
                 raise
             except Exception as error:
                 check_space(error, self._scratch)

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ffngen.engine import Engine
-from ffngen.errors import FfngenError, OutOfSpaceError, RenderError
+from ffngen.errors import FfngenError, OutOfSpaceError, RenderError, UnreachableError
 from ffngen.render.process import Device, RenderedFrame, RenderProcess, RenderProcessDied
 
 #: The first attempt and two more.
@@ -136,7 +136,7 @@ class RenderPool:
 
         Closing the iterator, Ctrl-C and a full disk stop all processes at once; what is finished stays.
 
-        :raises OutOfSpaceError, JobError, MissingPackageError: nothing could go on.
+        :raises OutOfSpaceError, UnreachableError, JobError, MissingPackageError: nothing could go on.
         """
         if not works:
             return
@@ -233,7 +233,7 @@ class RenderPool:
                 if process.pid is None:
                     process.start()
                 self._render(process, helper, work, request)
-            except OutOfSpaceError:
+            except (OutOfSpaceError, UnreachableError):
                 raise
             except Exception as error:
                 if self._stop.is_set():

@@ -97,7 +97,7 @@ class MicroSet:
         :returns: the record.
         """
         plans = plan_sequences(job, parameter_source(job, load_head("open")))
-        data = FlowDataset(job.out)
+        data = FlowDataset(self.out / _RENDER)
         lengths = []
         for done, (plan, clip) in enumerate(zip(plans, self.clips, strict=True), start=1):
             lengths.append(write_clip(self.out, clip, data.pairs(plan.layout.key)))

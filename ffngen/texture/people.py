@@ -183,12 +183,13 @@ def _place(root: Path, path: Path) -> tuple[SequenceMetadata, Output, int]:
     try:
         parts = path.resolve().relative_to(root.resolve()).parts
         output = {"facial": Output.FACIAL_IMAGE, "head": Output.HEAD_IMAGE}[parts[1]]
-        _, _, split, emotion, sequence, name = parts
+        # A spread dataset has a folder by hash before the sequence's.
+        _, _, split, emotion, *_, sequence, name = parts
         frame = int(Path(name).stem)
     except (ValueError, KeyError, IndexError):
         mend = "give pictures that lie in the dataset's folder image"
         raise InputFileError(f"is no image of the dataset {root}", where=path, mend=mend) from None
-    metadata = read_sequence(root, SequenceKey(split, emotion, sequence))
+    metadata = read_sequence(root, SequenceKey(split, emotion, sequence, len(parts) == 7))
     if frame not in metadata.layout.frames(output):
         raise InputFileError(f"the sequence has no frame {frame}", where=path)
     return metadata, output, frame

@@ -61,7 +61,7 @@ def make(folder: Path, sequences: int) -> Path:
         lines.append({"event": "started", "time": i, "name": plan.name})
         lines.append({"event": "done", "time": i, "name": plan.name, "seconds": 60.0 + i % 7, "images": plan.images})
         if i % 1000 == 999:
-            journal = journal_path(root, f"node{i // 1000 % 100}~{i}~1~0")
+            journal = root / journal_path(f"node{i // 1000 % 100}~{i}~1~0")
             journal.parent.mkdir(parents=True, exist_ok=True)
             journal.write_text("".join(json.dumps(line) + "\n" for line in lines))
     return job_file

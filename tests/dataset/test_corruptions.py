@@ -25,13 +25,13 @@ from made_dataset import (
     metadata_path,
     panels,
     sign,
+    write_manifest,
     write_sequence,
 )
 
 from ffngen.atomic import write_atomic
 from ffngen.dataset.arrays import encode_mask, encode_vertices, read_mask, read_vertices
 from ffngen.dataset.layout import DATASET_FILE, Output, Record, SequenceKey
-from ffngen.dataset.manifest import build_manifest
 from ffngen.dataset.metadata import read_metadata
 from ffngen.dataset.report import Fault
 from ffngen.dataset.verify import verify_dataset
@@ -297,7 +297,7 @@ def test_corruption_is_named(dataset: Path, name: str) -> None:
     corrupt, expected = CORRUPTIONS[name]
     corrupt(dataset)
     sign(dataset, SMILE)
-    build_manifest(dataset)
+    write_manifest(dataset)
     report = verify_dataset(dataset)
     found = faults(report)
     assert expected <= found
@@ -312,14 +312,14 @@ def rename_identity(root: Path) -> None:
     data = json.loads(metadata_path(root, CALM).read_text())
     data["identity"] = "made-000001"
     metadata_path(root, CALM).write_text(json.dumps(data))
-    build_manifest(root)
+    write_manifest(root)
 
 
 def other_job(root: Path) -> None:
     data = json.loads(metadata_path(root, CALM).read_text())
     data["job_digest"] = "f" * 64
     metadata_path(root, CALM).write_text(json.dumps(data))
-    build_manifest(root)
+    write_manifest(root)
 
 
 def foreign_dataset_file(root: Path) -> None:
@@ -514,7 +514,7 @@ def test_the_noise_of_a_sensor_is_no_fault(dataset: Path) -> None:
 
     all_images(noisy)(dataset)
     sign(dataset, SMILE)
-    build_manifest(dataset)
+    write_manifest(dataset)
     assert not verify_dataset(dataset).failures
 
 
@@ -525,7 +525,7 @@ def test_corruption_before_a_moving_camera_is_named(pristine_moving: Path, tmp_p
     corrupt, expected = MOVING[name]
     corrupt(root)
     sign(root, SMILE)
-    build_manifest(root)
+    write_manifest(root)
     found = faults(verify_dataset(root))
     assert expected <= found
     allowed = {Fault.SILHOUETTE, Fault.BACKGROUND_DEPTH}

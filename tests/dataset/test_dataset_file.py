@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 from ffngen.dataset.context import JobContext, open_context
-from ffngen.dataset.dataset_file import check_folder, claim_folder
+from ffngen.dataset.dataset_file import check_place, claim_place
+from ffngen.dataset.folder_store import FolderStore
 from ffngen.dataset.layout import DATASET_FILE, require_dataset
 from ffngen.errors import DatasetError
 from ffngen.job import Job
@@ -23,9 +24,9 @@ def context(**fields: Any) -> JobContext:
 
 def claim(root: Path, scratch: Path, *, overwrite: bool = False, **fields: Any) -> None:
     one = context(**fields)
-    check_folder(root, one, overwrite=overwrite)
+    check_place(FolderStore(root), one, overwrite=overwrite)
     root.mkdir(exist_ok=True)
-    claim_folder(root, one, scratch, overwrite=overwrite)
+    claim_place(FolderStore(root), one, scratch, overwrite=overwrite)
 
 
 @pytest.fixture
@@ -46,7 +47,7 @@ def test_a_new_folder_and_an_empty_one_are_free(tmp_path: Path, scratch: Path) -
 def test_unfinished_work_alone_is_no_dataset_of_another_job(tmp_path: Path) -> None:
     """A run that was killed before it wrote dataset.json."""
     (tmp_path / ".partial" / "x").mkdir(parents=True)
-    check_folder(tmp_path, context(), overwrite=False)
+    check_place(FolderStore(tmp_path), context(), overwrite=False)
 
 
 @pytest.mark.parametrize("name", ["a", ".git", "image", "manifest.parquet", ".dataset.tmp"])
@@ -54,7 +55,7 @@ def test_unfinished_work_alone_is_no_dataset_of_another_job(tmp_path: Path) -> N
 def test_a_folder_with_anything_else_is_refused(name: str, overwrite: bool, tmp_path: Path) -> None:
     (tmp_path / name).mkdir()
     with pytest.raises(DatasetError, match="is no ffngen dataset"):
-        check_folder(tmp_path, context(), overwrite=overwrite)
+        check_place(FolderStore(tmp_path), context(), overwrite=overwrite)
 
 
 def test_it_records_the_job(tmp_path: Path, scratch: Path) -> None:
@@ -78,7 +79,7 @@ def test_growth_is_allowed_and_nothing_else(tmp_path: Path, scratch: Path) -> No
     ):
         with pytest.raises(DatasetError, match=words):
             claim(out, scratch, **fields)
-        check_folder(out, context(**fields), overwrite=True)
+        check_place(FolderStore(out), context(**fields), overwrite=True)
     # How it is computed does not matter.
     claim(out, scratch, n_frames=[10, 5], identities=3, workers=7, threads=3, device="cuda", frame_timeout=5)
 

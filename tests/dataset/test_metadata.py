@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from made_dataset import write_manifest
 
 from ffngen.atomic import write_atomic
 from ffngen.dataset.arrays import SequenceVertices, encode_mask, encode_vertices, read_mask, read_vertices
 from ffngen.dataset.layout import DATASET_FILE, MANIFEST_FILE, ImageFormat, Output, Record, SequenceKey
-from ffngen.dataset.manifest import build_manifest, read_manifest
+from ffngen.dataset.manifest import read_manifest
 from ffngen.dataset.metadata import SequenceMetadata, encode_metadata, read_metadata, read_sequence
 from ffngen.dataset.read import FlowDataset
 from ffngen.errors import DatasetError, InputFileError
@@ -180,12 +181,12 @@ def test_metadata_in_the_wrong_folder(tmp_path: Path) -> None:
 
 def test_manifest(tmp_path: Path) -> None:
     make_dataset(tmp_path, [B, A])
-    rows = build_manifest(tmp_path)
+    rows = write_manifest(tmp_path)
     assert [row.key for row in rows] == [A, B]
     assert [row.pairs for row in rows] == [3, 2]
     assert read_manifest(tmp_path) == rows
     first = (tmp_path / MANIFEST_FILE).read_bytes()
-    build_manifest(tmp_path)
+    write_manifest(tmp_path)
     assert (tmp_path / MANIFEST_FILE).read_bytes() == first
     table = pq.read_table(tmp_path / MANIFEST_FILE).to_pylist()
     assert [row["identity"] for row in table] == [A.sequence, B.sequence]
@@ -196,7 +197,7 @@ def test_manifest(tmp_path: Path) -> None:
 @pytest.mark.parametrize("how", ["missing", "empty", "text", "truncated", "columns"])
 def test_malformed_manifest(tmp_path: Path, how: str) -> None:
     make_dataset(tmp_path, [A])
-    build_manifest(tmp_path)
+    write_manifest(tmp_path)
     path = tmp_path / MANIFEST_FILE
     if how == "missing":
         path.unlink()
@@ -213,7 +214,7 @@ def test_malformed_manifest(tmp_path: Path, how: str) -> None:
 def test_reading(tmp_path: Path, with_manifest: bool) -> None:
     make_dataset(tmp_path, [A, B])
     if with_manifest:
-        build_manifest(tmp_path)
+        write_manifest(tmp_path)
     data = FlowDataset(tmp_path)
     assert len(data) == 2 + 3
     assert data.sequences == [A, B]

@@ -16,11 +16,11 @@ from made_dataset import (
     grid_faces,
     mesh,
     panels,
+    write_manifest,
     write_sequence,
 )
 
 from ffngen.dataset.layout import DATASET_FILE, SequenceKey
-from ffngen.dataset.manifest import build_manifest
 from ffngen.dataset.raycast import cast_frame
 from ffngen.dataset.report import Fault
 from ffngen.dataset.verify import verify_dataset
@@ -122,5 +122,5 @@ def test_no_dataset(tmp_path: Path) -> None:
         with pytest.raises(DatasetError):
             verify_dataset(root)
     (tmp_path / DATASET_FILE).write_text("{}")
-    build_manifest(tmp_path)
+    write_manifest(tmp_path)
     assert faults(verify_dataset(tmp_path)) == {Fault.EMPTY}

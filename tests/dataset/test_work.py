@@ -11,7 +11,8 @@ import pytest
 from ffngen.dataset import work as module
 from ffngen.dataset.arrays import read_mask, read_vertices
 from ffngen.dataset.context import JobContext, open_context
-from ffngen.dataset.layout import Output, Record
+from ffngen.dataset.folder_store import FolderStore
+from ffngen.dataset.layout import Output, Record, log_path
 from ffngen.dataset.metadata import read_sequence
 from ffngen.dataset.plan import is_complete, plan_sequences
 from ffngen.dataset.work import SequenceWork
@@ -36,7 +37,7 @@ def sequence(context: JobContext, tmp_path: Path) -> SequenceWork:
     (plan,) = plan_sequences(context.job, context.source)
     run = tmp_path / "out" / ".partial" / "run"
     run.mkdir(parents=True)
-    return SequenceWork(context, plan, tmp_path / "out", run, None)
+    return SequenceWork(context, plan, FolderStore(tmp_path / "out"), run, None)
 
 
 def frames() -> list[RenderedFrame]:
@@ -88,7 +89,7 @@ def test_the_same_bytes_every_time(context: JobContext, tmp_path: Path) -> None:
     for name in ("a", "b"):
         out = tmp_path / name
         (out / ".partial").mkdir(parents=True)
-        sequence = SequenceWork(context, plan, out, out / ".partial", None)
+        sequence = SequenceWork(context, plan, FolderStore(out), out / ".partial", None)
         if name == "b":  # an attempt that came to nothing leaves no trace
             sequence.prepare()
             sequence.frame_done(frames()[0])
@@ -174,14 +175,14 @@ def test_giving_up_keeps_the_reason_and_the_end_of_what_was_printed(sequence: Se
     log = tmp_path / "log"
     log.write_bytes(b"early" + b"x" * 30_000 + b"\xff late")
     sequence.give_up(InputFileError("is no picture", where="a.png"), log)
-    text = (tmp_path / "out" / "logs" / f"{sequence.name}.log").read_text()
+    text = (tmp_path / "out" / log_path(sequence.name)).read_text()
     assert "a.png: is no picture" in text
     assert text.endswith("late")
     assert "early" not in text
     assert len(text) < 25_000
     sequence.give_up(RuntimeError("odd"), tmp_path / "no such log")
-    assert "RuntimeError: odd" in (tmp_path / "out" / "logs" / f"{sequence.name}.log").read_text()
+    assert "RuntimeError: odd" in (tmp_path / "out" / log_path(sequence.name)).read_text()
     # What succeeds later forgets it.
     make(sequence)
     sequence.finish()
-    assert list((tmp_path / "out" / "logs").iterdir()) == []
+    assert not list((tmp_path / "out" / "logs").rglob("*.log"))

@@ -11,6 +11,8 @@ from farm_runs import JOB, SEQUENCES, files
 from stand_in import FakeBlender
 
 from ffngen.cli import main
+from ffngen.dataset.folder_store import FolderStore
+from ffngen.dataset.layout import log_path
 from ffngen.farm.journal import read_journals
 
 FAILING = "open-000001_e0_n2"
@@ -30,7 +32,7 @@ def test_inline_and_local_come_to_the_same(fake_blender: FakeBlender, tmp_path: 
         code, summary, out = run(executor, tmp_path, executor)
         assert code == 0 and summary["rendered"] == SEQUENCES
         assert not fake_blender.alive()
-        ((_, lines),) = read_journals(out)
+        ((_, lines),) = read_journals(FolderStore(out))
         begin, *_ = lines
         assert begin["executor"] == executor
         found[executor] = files(out)
@@ -46,7 +48,7 @@ def test_inline_tries_again_and_gives_up(fault: str, fake_blender: FakeBlender, 
     code, summary, out = run("inline", tmp_path, "out")
     assert code == 1
     assert list(summary["failed"]) == [FAILING]  # type: ignore[call-overload]
-    assert (out / "logs" / f"{FAILING}.log").is_file()
+    assert (out / log_path(FAILING)).is_file()
     assert len((fake_blender.state / f"{FAILING}.attempts").read_text()) == 3
     fake_blender.forget()
     assert run("inline", tmp_path, "out")[0] == 0

@@ -12,7 +12,9 @@ from farm_runs import JOB, end, start
 from stand_in import FakeBlender
 
 from ffngen.cli import main
-from ffngen.dataset.layout import ImageFormat, SequenceKey, SequenceLayout
+from ffngen.dataset.folder_store import FolderStore
+from ffngen.dataset.layout import ImageFormat, SequenceKey, SequenceLayout, complete_sequences
+from ffngen.dataset.metadata import read_sequence
 from ffngen.dataset.plan import SequencePlan, estimate_bytes
 from ffngen.farm.cost import Cost, disk_by_flow_format, noted_cost
 from ffngen.farm.plan import balance_of, largest_folder
@@ -49,7 +51,7 @@ def test_balance() -> None:
     assert balance.makespan == max(counts) * 28 and balance.ideal == 50 * 28 / 4
     assert balance_of([], cost, 3).makespan == 0.0
     assert largest_folder(some) == ("train/happy", 50)
-    assert largest_folder([]) == ("/", 0)
+    assert largest_folder([]) == ("", 0)
 
 
 def test_disk_by_format() -> None:
@@ -58,7 +60,7 @@ def test_disk_by_format() -> None:
     disk = disk_by_flow_format(job, some, Cost("", 0, 0))
     assert disk["exr"] == sum(estimate_bytes(job, plan) for plan in some)
     # Three sequences of two flows for four pairs.
-    assert disk["flo"] - disk["exr"] == pytest.approx((8 - 1.4) * 3 * 2 * 4 * 5000)
+    assert disk["flo"] - disk["exr"] == pytest.approx((8 - 1.42) * 3 * 2 * 4 * 5000)
     assert disk_by_flow_format(job, some, Cost("", 0, 0, bytes_per_image=1e6, bytes_per_sequence=5.0))["exr"] == 3 * (
         9e6 + 5
     )
@@ -85,12 +87,15 @@ def test_the_plan_of_a_job(tmp_path: Path) -> None:
 def test_cost_from_what_runs_noted_and_from_a_probe(fake_blender: FakeBlender, tmp_path: Path) -> None:
     job, out = tmp_path / "job.yaml", tmp_path / "out"
     job.write_text(JOB)
-    assert noted_cost(out, "") is None
+    assert noted_cost(FolderStore(out), "") is None
     probed = invoke(job, "--out", out, "--probe")
     assert probed["cost"]["source"].startswith("measured on one sequence here, on CPU with 1 threads")
-    assert probed["cost"]["bytes_per_image"] > 0
     assert not out.exists()
     end(start("render", job, "--out", out, "--shard", "0/1"))
+    # Of all lengths, from two of the shortest: what lies there now, but for what is compressed.
+    written = sum(read_sequence(out, key).files[path].bytes for key in complete_sequences(out)
+                  for path in read_sequence(out, key).files)  # fmt: skip
+    assert probed["disk_bytes"] == pytest.approx(written, rel=0.1)
     after = invoke(job, "--out", out)
     assert after["cost"]["source"] == "measured on 4 sequences of this dataset"
     assert after["cost"]["seconds_per_image"] > 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import subprocess
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -11,13 +12,16 @@ from typing import Any
 import pytest
 from farm_runs import JOB, SEQUENCES, end, files
 from farm_runs import start_real as start
+from s3_server import BUCKET, S3Server, s3_server
 
 from ffngen.dataset.context import JobContext, open_context
+from ffngen.dataset.folder_store import FolderStore
 from ffngen.dataset.layout import PARTIAL_FOLDER, complete_sequences
 from ffngen.errors import FfngenError
 from ffngen.farm.executors import RayOptions, execute
 from ffngen.farm.journal import read_journals
 from ffngen.job import load_job
+from ffngen.url import parse_place
 
 pytestmark = [
     pytest.mark.bpy,
@@ -26,7 +30,14 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[Any]:
+def server() -> Iterator[S3Server]:
+    with s3_server() as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def cluster(server: S3Server) -> Iterator[Any]:
+    """Its nodes know where the server is."""
     from ray.cluster_utils import Cluster
 
     with pytest.MonkeyPatch.context() as patch:
@@ -62,7 +73,7 @@ def context(folder: Path) -> JobContext:
 
 
 def lines(root: Path, event: str) -> list[dict[str, Any]]:
-    return [line for _, found in read_journals(root) for line in found if line["event"] == event]
+    return [line for _, found in read_journals(FolderStore(root)) for line in found if line["event"] == event]
 
 
 def test_two_nodes_then_one_that_dies(cluster: Any, alone: Path, tmp_path: Path) -> None:
@@ -95,6 +106,44 @@ def test_two_nodes_then_one_that_dies(cluster: Any, alone: Path, tmp_path: Path)
     assert not (disturbed.job.out / PARTIAL_FOLDER).exists()
     assert files(disturbed.job.out) == files(alone)
     assert len(retries) == 1
+
+
+@pytest.fixture
+def full_disk(tmp_path: Path) -> Iterator[Path]:
+    """A folder on a disk of its own, of which next to nothing is free."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("a small disk cannot be mounted here")
+    try:
+        (folder / "filler").write_bytes(bytes(int(3.8 * 2**20)))
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def test_a_full_disk_on_one_node(
+    cluster: Any, server: S3Server, alone: Path, full_disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Into an object store, where each node has its own disk for unfinished work; the other node makes it all."""
+    sick = cluster.add_node(num_cpus=1, env_vars={"TMPDIR": str(full_disk)})
+    cluster.wait_for_nodes()
+    (tmp_path / "job.yaml").write_text(JOB.replace("workers: 1\n", ""))
+    job = load_job(tmp_path / "job.yaml", {"out": parse_place(f"s3://{BUCKET}/ray/full")})
+    import ray
+
+    ended, kill = [], ray.kill
+    monkeypatch.setattr(ray, "kill", lambda actor: (ended.append(actor), kill(actor)))
+    try:
+        with closing(execute(open_context(job), "ray", RayOptions(cluster.address))) as states:
+            *_, (run, _) = states
+    finally:
+        cluster.remove_node(sick, allow_graceful=False)
+    assert run.failed == {} and len(run.done) == SEQUENCES
+    # Both workers are ended in the end, and the sick one was before, for its fault.
+    assert (len(ended), len(set(ended))) == (3, 2)
+    assert server.files("ray/full") == {name: data for name, data in files(alone).items() if (alone / name).is_file()}
 
 
 def test_no_cluster_is_one_line(tmp_path: Path) -> None:

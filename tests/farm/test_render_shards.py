@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from farm_runs import JOB, SEQUENCES, end, files, start
 
 from ffngen.cli import main
+from ffngen.dataset.folder_store import FolderStore
 from ffngen.dataset.layout import PARTIAL_FOLDER, complete_sequences
 from ffngen.farm.journal import read_journals
 
@@ -25,7 +26,7 @@ def job(tmp_path: Path) -> Path:
 
 
 def events(root: Path, kind: str) -> list[dict[str, Any]]:
-    return [line for _, lines in read_journals(root) for line in lines if line["event"] == kind]
+    return [line for _, lines in read_journals(FolderStore(root)) for line in lines if line["event"] == kind]
 
 
 def test_parts_at_once_and_twice_come_to_the_undisturbed_dataset(fake_blender: Any, job: Path, tmp_path: Path) -> None:

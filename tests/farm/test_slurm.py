@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from ffngen.farm.shard import shard_index
 from ffngen.farm.slurm import SlurmOptions, array_script, finish_script, submit
 
 GOLDEN = Path(__file__).with_name("golden")
+JOBS = Path(__file__).parents[2] / "jobs"
 DIRECTIVES = {"partition": "gpu", "gres": "gpu:1", "cpus-per-task": "8", "time": "12:00:00"}
 OPTIONS = SlurmOptions(16, 4, 120, DIRECTIVES, ("module load python/3.11",))
 
@@ -124,6 +126,23 @@ FIRST = "open-000000_e0_n2"
 def test_an_array_and_what_finishes_it(farm: Farm) -> None:
     """With Blender."""
     farm.finish(*farm.submit(3, REAL), start=start_real)
+
+
+def test_the_batch_script_by_hand(farm: Farm) -> None:
+    """jobs/farm/render.sbatch as it is, with a stand-in in PATH, and jobs/train.sbatch as far as SLURM takes it."""
+    (farm.folder / "bin").mkdir()
+    command = farm.folder / "bin" / "ffngen"
+    command.write_text(f'#!/bin/sh\nexec {shlex.join(STANDING_IN)} "$@"\n')
+    command.chmod(0o755)
+    variables = f"ALL,N=2,JOB={farm.job},OUT={farm.out},PATH={command.parent}:{farm.slurm.environment['PATH']}"
+    here = ("--cpus-per-task=1", "--mem=0", f"--chdir={farm.folder}", f"--export={variables}")
+    array = farm.slurm.ask("sbatch", "--parsable", "--array=0-1", *here, str(JOBS / "farm" / "render.sbatch"))
+    assert set(farm.slurm.wait(array).values()) == {"COMPLETED"}
+    result = CliRunner().invoke(main, ["farm", "finish", str(farm.job), "--out", str(farm.out)])
+    assert result.exit_code == 0, result.output
+    farm.finish(array)
+    small = ("--nodes=1", "--ntasks-per-node=1", "--gres=none", "--cpus-per-task=1")
+    farm.slurm.ask("sbatch", "--test-only", *small, str(JOBS / "train.sbatch"))
 
 
 def test_preempted_with_grace(farm: Farm) -> None:

@@ -15,7 +15,7 @@ from farm_runs import JOB, SEQUENCES, end, files, start
 from stand_in import FakeBlender
 
 from ffngen.cli import main
-from ffngen.dataset.layout import PARTIAL_FOLDER
+from ffngen.dataset.layout import PARTIAL_FOLDER, log_path
 from ffngen.farm.journal import journal_path
 from ffngen.farm.status import Status, read_status
 
@@ -45,7 +45,7 @@ def test_one_sequence_that_always_crashes_blender(fake_blender: FakeBlender, job
     assert failure == {
         "cause": "the render process ended with exit code #",
         "count": 1,
-        "logs": [str(out / "logs" / f"{FAILING}.log")],
+        "logs": [str(out / log_path(FAILING))],
     }
     assert Path(failure["logs"][0]).is_file()
     (node,) = status["nodes"].values()
@@ -89,8 +89,8 @@ def test_what_is_at_work_and_what_has_died(fake_blender: FakeBlender, job: Path,
     end(run, -signal.SIGKILL)
     elsewhere = partial.with_name(partial.name.replace(os.uname().nodename, "elsewhere"))
     partial.rename(elsewhere)
-    journal = journal_path(out, partial.name)
-    moved = journal_path(out, elsewhere.name)
+    journal = out / journal_path(partial.name)
+    moved = out / journal_path(elsewhere.name)
     moved.parent.mkdir(exist_ok=True)
     journal.rename(moved)
     assert read_status(out).running.keys() == {"open-000001_e0_n2"}
@@ -100,7 +100,7 @@ def test_what_is_at_work_and_what_has_died(fake_blender: FakeBlender, job: Path,
 
 
 def write_journal(root: Path, run: str, *lines: str) -> None:
-    path = journal_path(root, run)
+    path = root / journal_path(run)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(lines))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -30,22 +31,61 @@ def test_kubernetes_starts_as_many_pods_as_there_are_shards() -> None:
     assert grace < job["spec"]["template"]["spec"]["terminationGracePeriodSeconds"]
 
 
-def test_the_batch_script_is_a_script() -> None:
-    assert subprocess.run(["bash", "-n", str(FOLDER / "render.sbatch")], check=False).returncode == 0
+@pytest.mark.parametrize("version", ["1.30", "1.33", "1.37"])
+def test_kubernetes_takes_the_job(version: str) -> None:
+    """By the schemas of Kubernetes' own API."""
+    validator = pytest.importorskip("kubernetes_validate")
+    job = yaml.safe_load((FOLDER / "kubernetes.yaml").read_text())
+    validator.validate(job, version, strict=True)
+    job["spec"]["completion"] = 1
+    with pytest.raises(validator.ValidationError):
+        validator.validate(job, version, strict=True)
 
 
-def test_the_ray_cluster_is_yaml() -> None:
-    assert yaml.safe_load((FOLDER / "ray-cluster.yaml").read_text())["provider"]["type"] == "local"
+@pytest.mark.parametrize("script", [FOLDER / "render.sbatch", JOBS / "train.sbatch"])
+def test_the_batch_scripts_are_scripts(script: Path) -> None:
+    assert subprocess.run(["bash", "-n", str(script)], check=False).returncode == 0
+
+
+def test_ray_takes_the_cluster() -> None:
+    """As `ray up` reads it: what an older form lacks is filled in, then all is compared with Ray's schema."""
+    util = pytest.importorskip("ray.autoscaler._private.util")
+    cluster = yaml.safe_load((FOLDER / "ray-cluster.yaml").read_text())
+    util.validate_config(util.prepare_config(cluster))
+    (nodes,) = util.prepare_config(cluster)["available_node_types"].values()
+    assert nodes["min_workers"] == nodes["max_workers"] == len(cluster["provider"]["worker_ips"])
+
+
+def test_the_containers_have_what_blender_needs() -> None:
+    """The libraries that the Makefile installs; and their shell lines can be read."""
+    wanted = set(re.search(r"^PACKAGES := (.*)$", (JOBS.parent / "Makefile").read_text(), re.M)[1].split())  # type: ignore[index]
+    for name in ("Dockerfile", "apptainer.def"):
+        text = (FOLDER / name).read_text()
+        assert set(re.findall(r"\blib[a-z0-9-]+", text.split("pip install")[0])) == wanted
+    post = (FOLDER / "apptainer.def").read_text().split("%post\n")[1].split("\n%")[0]
+    assert subprocess.run(["bash", "-n", "-c", post], check=False).returncode == 0
+
+
+def test_the_dockerfile_passes_its_linter() -> None:
+    run(program("hadolint"), str(FOLDER / "Dockerfile"))
+
+
+def program(name: str) -> str:
+    beside = Path(sys.executable).with_name(name)
+    path = str(beside) if beside.exists() else shutil.which(name)
+    if path is None:
+        pytest.skip(f"{name} is not installed (the extra dev)")
+    return path
+
+
+def run(*command: str) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 def openjd(*arguments: str) -> str:
-    program = Path(sys.executable).with_name("openjd")
-    path = str(program) if program.exists() else shutil.which("openjd")
-    if path is None:
-        pytest.skip("openjd-cli is not installed (the extra dev)")
-    done = subprocess.run([path, *arguments], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    return run(program("openjd"), *arguments)
 
 
 def test_open_job_description_is_valid_and_runs_every_shard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,8 +15,9 @@ from ffngen.atomic import sha256_file, write_atomic
 from ffngen.dataset.arrays import SequenceVertices, encode_mask, encode_vertices
 from ffngen.dataset.context import digest_of
 from ffngen.dataset.dataset_file import encode_record
+from ffngen.dataset.folder_store import FolderStore
 from ffngen.dataset.layout import DATASET_FILE, ImageFormat, Output, Record, SequenceKey, SequenceLayout
-from ffngen.dataset.manifest import build_manifest
+from ffngen.dataset.manifest import SequenceRow, build_manifest
 from ffngen.dataset.metadata import (
     FileEntry,
     HeadModel,
@@ -220,6 +221,7 @@ def write_sequence(
         sequence=key.sequence,
         split=key.split,
         emotion=key.emotion,
+        is_spread=key.is_spread,
         identity=identity,
         n_frames=N,
         include_neutral=neutral,
@@ -254,7 +256,7 @@ def faults(report: VerifyReport) -> set[Fault]:
 
 
 def metadata_path(root: Path, key: SequenceKey) -> Path:
-    return root / "metadata" / str(key) / "metadata.json"
+    return root / "metadata" / key.folder / "metadata.json"
 
 
 def sign(root: Path, key: SequenceKey) -> None:
@@ -267,13 +269,15 @@ def sign(root: Path, key: SequenceKey) -> None:
     write_atomic(metadata_path(root, key), encode_metadata(metadata.model_copy(update={"files": files})))
 
 
-def make_dataset(root: Path, counts: dict[str, int], flow_format: FlowFormat = FlowFormat.FLO) -> Path:
+def make_dataset(
+    root: Path, counts: dict[str, int], flow_format: FlowFormat = FlowFormat.FLO, *, is_spread: bool = False
+) -> Path:
     """A dataset of so many sequences in each split, of two pairs each."""
     number = 0
     for split, count in counts.items():
         for _ in range(count):
             number += 1
-            key = SequenceKey(split, ("happy", "sad")[number % 2], f"made-{number:06d}_e0_n3")
+            key = SequenceKey(split, ("happy", "sad")[number % 2], f"made-{number:06d}_e0_n3", is_spread)
             write_sequence(root, key, identity=f"made-{number:06d}", flow_format=flow_format)
     finish_dataset(root)
     return root
@@ -282,4 +286,11 @@ def make_dataset(root: Path, counts: dict[str, int], flow_format: FlowFormat = F
 def finish_dataset(root: Path) -> None:
     """Write what marks a folder as a dataset, and its manifest."""
     (root / DATASET_FILE).write_bytes(encode_record(JOB, identities=1, n_frames=[N]))
-    build_manifest(root)
+    write_manifest(root)
+
+
+def write_manifest(root: Path) -> list[SequenceRow]:
+    """The manifest of a dataset in a folder."""
+    store = FolderStore(root)
+    with store.run_folder() as scratch:
+        return build_manifest(store, scratch)

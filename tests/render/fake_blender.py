@@ -51,7 +51,8 @@ def misbehave(what: str) -> None:
         case "die":
             os._exit(3)
         case "hang":
-            time.sleep(3600)
+            # Until its parent ends.
+            sys.stdin.read()
         case "garbage":
             print("Blender quit", flush=True)
         case "error":

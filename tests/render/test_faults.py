@@ -20,6 +20,7 @@ from PIL import Image
 from ffngen.cli import main
 from ffngen.cli.render_report import RenderReporter
 from ffngen.dataset import work
+from ffngen.dataset.layout import log_path
 from ffngen.dataset.manifest import read_manifest
 from ffngen.dataset.run_folder import run_name
 
@@ -59,7 +60,7 @@ def test_a_sequence_that_fails_costs_the_others_nothing(fake_blender: Any, job: 
     assert list(summary["failed"]) == [name]
     assert "out of [memory]" in summary["failed"][name]
     assert summary["complete"] == summary["rendered"] == 2
-    assert "out of [memory]" in (out / "logs" / f"{name}.log").read_text()
+    assert "out of [memory]" in (out / log_path(name)).read_text()
     assert sorted(row.sequence for row in read_manifest(out)) == ["open-000000_e0_n2", "open-000002_e0_n2"]
     assert not list(out.rglob(f"*{name}*/*"))
 

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -196,10 +196,11 @@ def _backward(data: FlowDataset, metadata: SequenceMetadata) -> list[tuple[int, 
 
 def _ffn(data: FlowDataset, metadata: SequenceMetadata, place: _Place) -> Iterator[_File]:
     layout = metadata.layout
+    # The published layout, which is not spread.
+    published = replace(layout, key=replace(layout.key, is_spread=False))
     for output in (Output.FACIAL_IMAGE, Output.HEAD_IMAGE, Output.FACIAL_FLOW, Output.HEAD_FLOW, Output.MASK):
         for frame in layout.frames(output):
-            path = layout.file(output, frame)
-            source = data.root / path
+            path, source = published.file(output, frame), data.root / layout.file(output, frame)
             if output in (Output.FACIAL_IMAGE, Output.HEAD_IMAGE):
                 yield _image(source, str(path.with_suffix(".jpg")))
             elif output is Output.MASK:

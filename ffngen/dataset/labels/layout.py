@@ -157,7 +157,7 @@ class LabelLayout:
 
 def label_folder(output: LabelOutput, key: SequenceKey) -> PurePosixPath:
     """The folder of one output of one sequence, relative to the root."""
-    return PurePosixPath(output.value, key.split, key.emotion, key.sequence)
+    return PurePosixPath(output.value, key.folder)
 
 
 def label_folders(key: SequenceKey) -> list[PurePosixPath]:

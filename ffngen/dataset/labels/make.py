@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -12,7 +12,7 @@ from pathlib import Path
 from ffngen.dataset.labels.layout import MAX_GAPS, Gap, LabelKind
 from ffngen.dataset.labels.record import LabelsRecord, read_labels
 from ffngen.dataset.labels.sequence import SequenceLabels
-from ffngen.dataset.layout import Record, complete_sequences, require_dataset
+from ffngen.dataset.layout import Record, SequenceKey, complete_sequences, require_dataset
 from ffngen.dataset.metadata import SequenceMetadata, read_sequence
 from ffngen.dataset.run_folder import run_folder
 from ffngen.errors import DatasetError, FfngenError, HeadModelError, JobError, OutOfSpaceError
@@ -25,7 +25,7 @@ from ffngen.head.model import HeadModel
 class LabelRun:
     """A run of :func:`label_dataset`, filled in while it goes on.
 
-    :param sequences: complete sequences of the dataset.
+    :param sequences: complete sequences that the run has.
     :param missing: those that lacked labels when the run began.
     :param labelled: those that this run added labels to.
     :param files: the label files that were written.
@@ -66,17 +66,19 @@ def label_dataset(
     head: str = OPEN,
     family: str | None = None,
     workers: int = 1,
+    select: Callable[[SequenceKey], bool] | None = None,
 ) -> Generator[LabelRun, None, None]:
     """Compute labels from the stored vertices and camera and write them beside the dataset's files.
 
     Yields the run's state before the first sequence and after each one. What a sequence has already is kept; labels of
-    other vertices than it has now are made anew.
+    other vertices than it has now are made anew. Several runs may label one dataset at once, and the same sequences.
 
     :param kinds: which labels.
     :param gaps: distant pairs; needed for, and only for, :attr:`LabelKind.PAIRS`.
     :param head: the head model that the dataset was rendered with: ``open``, or its path.
     :param family: the FLAME version, where the file's name does not tell.
     :param workers: processes.
+    :param select: which of the dataset's sequences; all when absent.
     :raises DatasetError: the folder is no dataset, or another head model's.
     :raises HeadModelError: the head model has no texture coordinates, and they are asked for.
     :raises JobError: no labels, or too many distances.
@@ -88,7 +90,7 @@ def label_dataset(
     if (LabelKind.PAIRS in kinds) != bool(gaps) or len(gaps) > MAX_GAPS:
         mend = f"give 1 to {MAX_GAPS} distances, such as 2,5 or first-last"
         raise JobError("distant pairs need their distances of frames", where="pairs", mend=mend)
-    keys = complete_sequences(root)
+    keys = [key for key in complete_sequences(root) if select is None or select(key)]
     run = LabelRun(sequences=len(keys))
     works = []
     for key in keys:

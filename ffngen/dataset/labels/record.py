@@ -20,7 +20,7 @@ from ffngen.errors import DatasetError, InputFileError
 
 FORMAT_VERSION: Final = 1
 
-_MAX_BYTES = 16 << 20
+MAX_LABELS_BYTES = 16 << 20
 
 
 class LabelsRecord(BaseModel):
@@ -64,11 +64,17 @@ def read_labels(root: Path, metadata: SequenceMetadata) -> LabelsRecord | None:
     if not path.exists():
         return None
     try:
-        return LabelsRecord.model_validate_json(read_bounded(path, _MAX_BYTES))
+        return decode_labels(read_bounded(path, MAX_LABELS_BYTES), path)
     except InputFileError as error:
         raise DatasetError(error.what, where=path) from error
+
+
+def decode_labels(data: bytes, where: str | Path) -> LabelsRecord:
+    """The record of a ``labels.json`` found at ``where``; raises :class:`DatasetError` when it is damaged."""
+    try:
+        return LabelsRecord.model_validate_json(data)
     except ValidationError as error:
-        raise DatasetError("is damaged", where=path, mend="delete it and label the dataset again") from error
+        raise DatasetError("is damaged", where=where, mend="delete it and label the dataset again") from error
 
 
 def label_paths(root: Path, metadata: SequenceMetadata) -> set[str]:

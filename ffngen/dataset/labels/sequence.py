@@ -29,6 +29,7 @@ from ffngen.dataset.labels.surface import Surface, encode_surface
 from ffngen.dataset.labels.zbuffer import ProjectedMesh, SeenFrame
 from ffngen.dataset.layout import Record
 from ffngen.dataset.metadata import FileEntry, SequenceMetadata
+from ffngen.dataset.place import put_folder, take_away
 from ffngen.errors import DatasetError
 from ffngen.flow.exr import write_depth_exr
 from ffngen.flow.files import write_flow
@@ -120,9 +121,9 @@ class SequenceLabels:
         self._write(kinds, gaps)
         for folder in folders:
             target = self._root / folder
-            shutil.rmtree(target, ignore_errors=True)
             target.parent.mkdir(parents=True, exist_ok=True)
-            (self._folder / folder).rename(target)
+            while not put_folder(self._folder / folder, target):
+                take_away(target, self._folder / "replaced" / folder)
         shutil.rmtree(self._folder, ignore_errors=True)
         if self._surface is not None:
             write_atomic(self._root / layout.record(SURFACE_FILE), encode_surface(self._surface))
