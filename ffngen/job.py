@@ -34,6 +34,22 @@ _NOT_CONTENT = frozenset(
     {"out", "identities", "n_frames", "views", "labels", "label_pairs", "device", "workers", "threads", "frame_timeout"}
 )
 
+#: Fields that may hold a path, and the word that they hold otherwise.
+PATH_FIELDS: dict[str, str | None] = {
+    "head": "open",
+    "params": "sample",
+    "textures": "generated",
+    "backgrounds": "hdri",
+    "scene": None,
+    "expressions": None,
+    "source_images": None,
+    "hdris": None,
+    "avatar": None,
+    "rig": None,
+}
+#: Where a word without one of these is the name of a preset.
+_PATH_SUFFIXES = {"scene": (".yaml", ".yml", ".blend"), "rig": (".json",)}
+
 #: Fields of the engine splat alone.
 _SPLAT_FIELDS = ("avatar", "gaussians", "flow_mode")
 
@@ -221,19 +237,7 @@ class Job(BaseModel):
     threads: Int | None = Field(None, ge=1, le=1024, description="threads of each render process; chosen when absent")
     frame_timeout: float = Field(1800, gt=0, description="seconds after which a silent render process is restarted")
 
-    @field_validator(
-        "out",
-        "head",
-        "params",
-        "scene",
-        "textures",
-        "backgrounds",
-        "expressions",
-        "source_images",
-        "hdris",
-        "avatar",
-        "rig",
-    )
+    @field_validator("out", *PATH_FIELDS)
     @classmethod
     def _path(cls, value: Place | str | None) -> Place | str | None:
         if value == "" or "\0" in str(value):
@@ -338,17 +342,10 @@ def load_job(path: Path | None, overrides: dict[str, Any] | None = None) -> Job:
     data: dict[str, Any] = {}
     if path is not None:
         data = read_yaml(path)
-        for field, word in (("head", "open"), ("params", "sample"), ("textures", "generated"), ("backgrounds", "hdri")):
+        for field, word in PATH_FIELDS.items():
             value = data.get(field)
-            if isinstance(value, str) and value not in (word, ""):
+            if isinstance(value, str) and value not in (word, "") and value.endswith(_PATH_SUFFIXES.get(field, "")):
                 data[field] = str(path.parent / value)
-        for field in ("expressions", "source_images", "hdris", "avatar"):
-            if isinstance(data.get(field), str):
-                data[field] = str(path.parent / data[field])
-        if isinstance(data.get("scene"), str) and data["scene"].endswith((".yaml", ".yml", ".blend")):
-            data["scene"] = str(path.parent / data["scene"])
-        if isinstance(data.get("rig"), str) and data["rig"].endswith(".json"):
-            data["rig"] = str(path.parent / data["rig"])
     data.update(overrides or {})
 
     def place(field: str) -> str | Path:

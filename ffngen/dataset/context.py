@@ -25,7 +25,7 @@ from ffngen.dataset.user_images import check_images
 from ffngen.head.load import OPEN, load_head
 from ffngen.head.model import HeadModel
 from ffngen.head.open_head import ensure_built
-from ffngen.job import Job
+from ffngen.job import PATH_FIELDS, Job
 from ffngen.params.source import ParameterSource, parameter_source
 from ffngen.props.dressing import make_props, missing_for
 from ffngen.props.prop import KINDS, DressedHead, dress
@@ -45,19 +45,6 @@ _REGION_MATERIALS = (
     ("eye_sockets", "mouth"),
     ("teeth", "teeth"),
     ("eyeballs", "eye"),
-)
-
-#: Fields of a job that may hold a path, and the word that they hold otherwise.
-_PATH_FIELDS = (
-    ("head", OPEN),
-    ("params", "sample"),
-    ("textures", "generated"),
-    ("backgrounds", "hdri"),
-    ("expressions", None),
-    ("source_images", None),
-    ("hdris", None),
-    ("scene", None),
-    ("avatar", None),
 )
 
 
@@ -155,8 +142,8 @@ class JobContext:
     def content(self) -> dict[str, Any]:
         """What decides every byte of a sequence, JSON-ready: what files hold, not where they lie."""
         job = self.job.content()
-        for field, word in _PATH_FIELDS:
-            if job.get(field, word) != word:
+        for field, word in PATH_FIELDS.items():
+            if field != "rig" and job.get(field, word) != word:
                 job[field] = "given"
         if self.job.rig is not None and is_rig_file(self.job.rig):
             job["rig"] = "given"

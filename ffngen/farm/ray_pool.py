@@ -14,7 +14,7 @@ from typing import Any
 
 from ffngen.errors import FfngenError, RenderError
 from ffngen.farm.ray_worker import Worker
-from ffngen.job import Job
+from ffngen.job import PATH_FIELDS, Job
 from ffngen.render.pool import Event, Layout, SequenceWork
 from ffngen.url import absolute
 
@@ -22,9 +22,6 @@ from ffngen.url import absolute
 _DEATHS = 5
 #: What stands in a sequence's place where so many workers died before they had one: no more are hired.
 _OPENING = ""
-
-#: Fields of a job that may hold a path.
-PATHS = ("head", "params", "scene", "textures", "backgrounds", "expressions", "source_images", "hdris", "avatar", "rig")
 
 #: How often a stop is looked for, seconds.
 _TICK = 0.5
@@ -51,8 +48,12 @@ class RayPool:
         self, job: Job, digest: str, *, address: str, gpus: float, cpus: int, no_more: threading.Event | None
     ) -> None:
         # A worker's working folder is not this one.
-        places = {field: str(Path(value).absolute()) for field in PATHS if (value := getattr(job, field)) is not None
-                  and Path(value).exists()}  # fmt: skip
+        values = {field: getattr(job, field) for field in PATH_FIELDS}
+        places = {
+            field: str(Path(value).absolute())
+            for field, value in values.items()
+            if value is not None and Path(value).exists()
+        }
         given = job.model_dump(mode="json") | places | {"out": str(absolute(job.out))}
         self._job = given | {"threads": job.threads or cpus, "workers": 1}
         self._workers_asked_for = job.workers
