@@ -44,12 +44,14 @@ def make_point_report(
     *,
     dataset: str,
     path: Path,
+    options: Mapping[str, str],
     published: str | None,
     truth: bool,
 ) -> Report:
     """The report of an evaluation.
 
     :param dataset: which set, as the command line calls it.
+    :param options: what else decides which points are measured, as the command line calls it.
     :param published: the row of the paper's Table 3 that stands beside it, or None.
     :param truth: whether head flow has a truth of its own; without one it is compared at steady landmarks.
     """
@@ -71,6 +73,7 @@ def make_point_report(
         "kind": kind,
         "dataset": dataset,
         "path": str(path),
+        "options": dict(options),
         "pairs": len(points.pairs),
         "subjects": len({pair.subject for pair in points.pairs}),
         **points.facts,
