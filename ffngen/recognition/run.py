@@ -50,6 +50,9 @@ def make_sources(
     :param kinds: the flows that are wanted of estimators; those that one does not give are left out.
     :raises FfngenError: no flow of an estimator is wanted, two sources have one name, or a sample is at fault.
     """
+    for source in given:  # before hours are spent on estimating
+        for sample in samples:
+            source.find(sample)
     sources: list[FlowSource] = list(given)
     for keeper in keepers:
         name = keeper.estimator.name
