@@ -18,8 +18,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ffngen.atomic import write_atomic
-from ffngen.evaluation.report import Report
-from ffngen.images import encode_png
+from ffngen.evaluation.report import Report, write_worst
 from ffngen.realworld.evaluate import Pictured
 from ffngen.realworld.methods import Method
 from ffngen.realworld.pair_errors import PairErrors
@@ -94,11 +93,7 @@ def write_point_report(
     write_atomic(out / "pairs.csv", _pairs_csv(errors).encode())
     write_atomic(out / "tables.md", "\n\n".join(table.markdown() for table in report.tables).encode() + b"\n")
     write_atomic(out / "tables.tex", "\n\n".join(table.latex() for table in report.tables).encode() + b"\n")
-    for name, items in worst.items():
-        folder = out / "worst" / name.replace("/", "_").replace(":", "_")
-        folder.mkdir(parents=True, exist_ok=True)
-        for place, item in enumerate(items, 1):
-            write_atomic(folder / f"{place:02d}.png", encode_png(draw_points(item, name)))
+    write_worst(out, worst, draw_points)
     write_atomic(out / "report.json", (json.dumps(report.record, indent=1) + "\n").encode())
 
 
