@@ -35,7 +35,7 @@ def draw_plots(plots: Sequence[Plot]) -> bytes:
 
 def _draw(axes: Any, plot: Plot) -> dict[str, Any]:
     """Draw a plot; returns each line's name and what stands for it in a legend."""
-    handles = {}
+    handles: dict[str, Any] = {}
     count = len(plot.lines)
     numbers = all(isinstance(x, float) for line in plot.lines for x in line.x)
     if numbers:

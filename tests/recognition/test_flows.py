@@ -129,6 +129,8 @@ def test_a_flow_that_is_not_there_is_named_before_any_is_estimated(samples: list
     keeper = FlowKeeper(estimator, "w", Pictures(), tmp_path / "flows")
     with pytest.raises(InputFileError, match="no flow of the sample"):
         make_sources([keeper], [GivenFlows("true", tmp_path / "nowhere", Pictures())], ("facial",), samples)
+    with pytest.raises(JobError, match="one name, counting"):
+        make_sources([keeper, keeper], [], ("facial",), samples)
     assert estimator.calls == 0
 
 
