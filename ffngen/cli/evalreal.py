@@ -215,7 +215,7 @@ def _measure(
             points, methods, journal=journal, progress=lambda done, total: bar.update(task, completed=done)
         )
     report = make_point_report(
-        kind, points, errors, methods, dataset=dataset, path=path, published=published,
+        kind, points, errors, methods, dataset=dataset, path=path, options=_data_options(), published=published,
         truth=dataset == "ffngen" or kind == "vertices",
     )  # fmt: skip
     if out is not None and journal is not None:
@@ -236,17 +236,25 @@ def _measure(
         )
 
 
+def _data_options() -> dict[str, str]:
+    """The options that decide which points are measured."""
+    given = click.get_current_context().params
+    names = ("split", "visible", "gap", "limit", "head", "head_family", "masks", "pixel_origin")
+    return {name: str(given[name]) for name in names if given.get(name) is not None}
+
+
 def _content(points: Any, names: tuple[str, ...]) -> dict[str, Any]:
     """What the figures are a function of, for the journal: options, pairs, and the content of checkpoints."""
     from ffngen.atomic import sha256_file
+    from ffngen.estimators.open import weights_file
 
     context = click.get_current_context()
     aside = ("out", "as_json", "worst", "flows")
-    files = {name: Path(name.partition("@")[2] or name) for name in names}
+    files = {name: weights_file(name) for name in names}
     return {
         "command": context.info_name,
         "options": {name: str(value) for name, value in context.params.items() if name not in aside},
-        "files": {name: sha256_file(file) for name, file in files.items() if file.is_file()},
+        "files": {name: sha256_file(file) for name, file in files.items() if file is not None},
         "pairs": [[pair.name, *map(str, pair.images)] for pair in points.pairs],
     }
 

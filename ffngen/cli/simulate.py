@@ -92,6 +92,7 @@ def me_command(
     """
     from ffngen.extras import require
     from ffngen.simulation.classes import FIVE_CLASSES
+    from ffngen.simulation.micro_set import MicroSet
     from ffngen.simulation.samples import SimulationSettings
 
     require("mer", "openpyxl")
@@ -99,12 +100,16 @@ def me_command(
     given = {"props": props, "samples": samples, "workers": workers}
     fields |= {name: value for name, value in given.items() if value is not None}
     wanted = _parse_ratios(ratios)
-    made = []
+    sets = []
     for ratio in wanted:
         settings = SimulationSettings(subjects, clips, amplitude, ratio, classes or FIVE_CLASSES, seed)
-        folder = out if len(wanted) == 1 else out / f"ratio_{ratio:g}"
-        record = _make(folder, settings, fields, quiet=as_json)
-        made.append({"folder": str(folder), **record})
+        sets.append(MicroSet(out if len(wanted) == 1 else out / f"ratio_{ratio:g}", settings, fields))
+    # All ratios first, so that a fault of the last one is named before the first is rendered.
+    jobs = [None if one.is_complete else one.prepare() for one in sets]
+    made = [
+        {"folder": str(one.out), **(one.record if job is None else _make(one, job, quiet=as_json))}
+        for one, job in zip(sets, jobs, strict=True)
+    ]
     if as_json:
         click.echo(json.dumps(made, indent=1))
         return
@@ -127,23 +132,18 @@ def _parse_ratios(text: str) -> tuple[float, ...]:
     return ratios
 
 
-def _make(folder: Path, settings: Any, fields: dict[str, Any], *, quiet: bool) -> dict[str, Any]:
-    """Make one set, or find it made; returns its record."""
+def _make(micro_set: Any, job: Any, *, quiet: bool) -> dict[str, Any]:
+    """Render one set and lay it out; returns its record."""
     from ffngen.cli.progress import make_progress
     from ffngen.cli.render import follow_run
     from ffngen.cli.render_report import RenderReporter
     from ffngen.cli.terminate import TERMINATED
     from ffngen.dataset.context import open_context
     from ffngen.dataset.render import render_dataset
-    from ffngen.simulation.micro_set import MicroSet
 
-    micro_set = MicroSet(folder, settings, fields)
-    if micro_set.is_complete:
-        return micro_set.record
-    job = micro_set.prepare()
     reporter = RenderReporter(quiet=quiet, device_asked_for=job.device)
     context = open_context(job, progress=reporter.say)
-    reporter.say(f"{folder}: {len(micro_set.clips)} clips")
+    reporter.say(f"{micro_set.out}: {len(micro_set.clips)} clips")
     summary = follow_run(job, reporter, lambda no_more: render_dataset(context, no_more=no_more), grace=20)
     if summary["failed"]:
         reporter.show(summary)

@@ -9,7 +9,7 @@ from ffngen.estimators.classical import CLASSICAL
 from ffngen.estimators.estimator import Estimator
 from ffngen.extras import require
 
-__all__ = ["Estimator", "choose_device", "open_estimator"]
+__all__ = ["Estimator", "choose_device", "open_estimator", "weights_file"]
 
 _PTLFLOW = "ptlflow:"
 
@@ -49,10 +49,18 @@ def open_estimator(
     return open_network(which, device=chosen, iterations=iterations, memory_gib=memory_gib, compiled=compiled)
 
 
+def weights_file(which: str) -> Path | None:
+    """The file that an estimator of this name is read from, or None where the name tells of none."""
+    if which.startswith(_PTLFLOW):
+        checkpoint = which.partition("@")[2]
+        return Path(checkpoint) if checkpoint else None
+    return None if which in CLASSICAL else Path(which)
+
+
 def choose_device(which: str) -> str:
     """What PyTorch runs on: ``auto`` is a GPU where there is one.
 
-    :raises JobError: a GPU was asked for, and there is none.
+    :raises JobError: there is no such device here.
     """
     require("train", "torch")
     import torch
@@ -60,4 +68,8 @@ def choose_device(which: str) -> str:
     chosen = ("cuda" if torch.cuda.is_available() else "cpu") if which == "auto" else which
     if chosen.startswith("cuda") and not torch.cuda.is_available():
         raise JobError("there is no CUDA GPU that PyTorch can use", where="device", mend="use cpu")
+    try:
+        torch.empty(1, device=chosen)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise JobError(f"PyTorch has no device {chosen[:40]!r} here", where="device", mend="use cpu or auto") from error
     return chosen

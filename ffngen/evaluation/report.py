@@ -10,10 +10,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ffngen.atomic import write_atomic
 from ffngen.errors import DatasetError
@@ -24,6 +27,8 @@ from ffngen.evaluation.summary import summarise
 from ffngen.evaluation.tables import tables
 from ffngen.images import encode_png
 from ffngen.tables import Table, join
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -71,8 +76,27 @@ def write_report(out: Path, report: Report, evaluation: Evaluation) -> None:
     write_atomic(out / "report.json", (json.dumps(report.record, indent=1) + "\n").encode())
     write_atomic(out / "tables.md", join([table.markdown() for table in report.tables]).encode())
     write_atomic(out / "tables.tex", join([table.latex() for table in report.tables]).encode())
-    for name, items in evaluation.worst.items():
+    write_worst(out, evaluation.worst, draw_pair)
+
+
+def write_worst(out: Path, worst: Mapping[str, Sequence[Item]], draw: Callable[[Item, str], NDArray[np.uint8]]) -> None:
+    """Write the pictures of each estimator's worst pairs, and remove those of an earlier report.
+
+    :param draw: a pair and the estimator's name to (H, W, 3) uint8 RGB.
+    """
+    written = set()
+    for name, items in worst.items():
         folder = out / "worst" / name.replace("/", "_").replace(":", "_")
         folder.mkdir(parents=True, exist_ok=True)
         for place, item in enumerate(items, 1):
-            write_atomic(folder / f"{place:02d}.png", encode_png(draw_pair(item, name)))
+            path = folder / f"{place:02d}.png"
+            write_atomic(path, encode_png(draw(item, name)))
+            written.add(path)
+    remove_others(out.glob("worst/*/*.png"), written)
+
+
+def remove_others(found: Iterable[Path], written: Collection[Path]) -> None:
+    """Remove files that an earlier report left, as nothing in this one tells of them."""
+    for path in found:
+        if path not in written:
+            path.unlink(missing_ok=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -41,9 +42,9 @@ def open_pair_list(path: Path, *, origin: float = 0.0) -> PointSet:
         found.pairs.append(entry)
     if not found.pairs:
         raise InputFileError("lists no pair", where=path, mend=_MEND)
-    if all(entry.subject == "" for entry in found.pairs):
-        found.notes.append("no subjects are named: each pair counts as one of its own")
-        found.pairs = [PairEntry(e.name, e.sequence, e.name, e.images, e.load) for e in found.pairs]
+    if nameless := sum(entry.subject == "" for entry in found.pairs):
+        found.notes.append(f"{nameless} of {len(found.pairs)} pairs name no subject: each counts as one of its own")
+        found.pairs = [replace(entry, subject=entry.subject or entry.name) for entry in found.pairs]
     return found
 
 

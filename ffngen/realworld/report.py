@@ -18,8 +18,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ffngen.atomic import write_atomic
-from ffngen.evaluation.report import Report
-from ffngen.images import encode_png
+from ffngen.evaluation.report import Report, write_worst
 from ffngen.realworld.evaluate import Pictured
 from ffngen.realworld.methods import Method
 from ffngen.realworld.pair_errors import PairErrors
@@ -44,12 +43,14 @@ def make_point_report(
     *,
     dataset: str,
     path: Path,
+    options: Mapping[str, str],
     published: str | None,
     truth: bool,
 ) -> Report:
     """The report of an evaluation.
 
     :param dataset: which set, as the command line calls it.
+    :param options: what else decides which points are measured, as the command line calls it.
     :param published: the row of the paper's Table 3 that stands beside it, or None.
     :param truth: whether head flow has a truth of its own; without one it is compared at steady landmarks.
     """
@@ -71,6 +72,7 @@ def make_point_report(
         "kind": kind,
         "dataset": dataset,
         "path": str(path),
+        "options": dict(options),
         "pairs": len(points.pairs),
         "subjects": len({pair.subject for pair in points.pairs}),
         **points.facts,
@@ -91,11 +93,7 @@ def write_point_report(
     write_atomic(out / "pairs.csv", _pairs_csv(errors).encode())
     write_atomic(out / "tables.md", "\n\n".join(table.markdown() for table in report.tables).encode() + b"\n")
     write_atomic(out / "tables.tex", "\n\n".join(table.latex() for table in report.tables).encode() + b"\n")
-    for name, items in worst.items():
-        folder = out / "worst" / name.replace("/", "_").replace(":", "_")
-        folder.mkdir(parents=True, exist_ok=True)
-        for place, item in enumerate(items, 1):
-            write_atomic(folder / f"{place:02d}.png", encode_png(draw_points(item, name)))
+    write_worst(out, worst, draw_points)
     write_atomic(out / "report.json", (json.dumps(report.record, indent=1) + "\n").encode())
 
 

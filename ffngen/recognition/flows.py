@@ -16,6 +16,7 @@ import numpy as np
 from ffngen.atomic import read_bounded, sha256_file, write_atomic
 from ffngen.errors import FfngenError, InputFileError
 from ffngen.estimators.estimator import Estimator
+from ffngen.estimators.open import weights_file
 from ffngen.flow.files import FlowFormat, read_flow, write_flow
 from ffngen.flow.values import Flow
 from ffngen.images import Rgb, read_image
@@ -103,12 +104,17 @@ class GivenFlows:
 
     def __call__(self, sample: Sample) -> Flow:
         """Read a sample's flow; raises :class:`InputFileError` where there is none."""
+        path = self.find(sample)
+        return self.pictures.flow(sample, read_flow(path), path)
+
+    def find(self, sample: Sample) -> Path:
+        """The file of a sample's flow; raises :class:`InputFileError` where there is none."""
         stems = (f"{sample.subject}/{sample.clip}", sample.key)
         for stem in stems:
             for suffix in _SUFFIXES:
                 path = self.folder / f"{stem}{suffix}"
                 if path.is_file():
-                    return self.pictures.flow(sample, read_flow(path), path)
+                    return path
         where = self.folder / f"{stems[0]}.flo"
         raise InputFileError(f"no flow of the sample of row {sample.row}", where=where, mend="check --flows")
 
@@ -218,8 +224,5 @@ class FlowKeeper:
 
 def weights_digest(which: str) -> str:
     """A digest of the file that an estimator's name tells of, and the name alone where it tells of none."""
-    path = Path(which.rpartition("@")[2])
-    try:
-        return sha256_file(path)
-    except OSError:
-        return which
+    path = weights_file(which)
+    return which if path is None else sha256_file(path)

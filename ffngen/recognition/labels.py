@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from ffngen.errors import InputFileError, JobError
 from ffngen.recognition.sample import Sample
@@ -83,13 +83,19 @@ class _File(BaseModel):
     @field_validator("classes")
     @classmethod
     def _each_emotion_once(cls, classes: dict[str, list[str]]) -> dict[str, list[str]]:
-        emotions = [emotion.lower() for names in classes.values() for emotion in names]
-        twice = sorted({emotion for emotion in emotions if emotions.count(emotion) > 1})
-        if twice:
-            raise ValueError(f"{twice[0]!r} is in two classes")
         if not all(classes.values()):
             raise ValueError("a class has no emotion")
+        emotions = [_tidy(emotion) for names in classes.values() for emotion in names]
+        if twice := sorted({emotion for emotion in emotions if emotions.count(emotion) > 1}):
+            raise ValueError(f"{twice[0]!r} is in two classes")
         return classes
+
+    @model_validator(mode="after")
+    def _left_out_or_in_a_class(self) -> _File:
+        left_out = {_tidy(emotion) for emotion in self.leave_out}
+        if both := sorted(left_out & {_tidy(emotion) for names in self.classes.values() for emotion in names}):
+            raise ValueError(f"{both[0]!r} is in a class and left out")
+        return self
 
 
 def open_label_map(which: str) -> LabelMap:

@@ -52,11 +52,14 @@ def read_megc2019(path: Path, parts: Mapping[str, Path], options: ReadOptions) -
 
     :param path: its table.
     :param parts: set -> its folder; of those that are not named no sample is taken, which is remarked on.
+    :raises JobError: a part is none of :data:`PARTS`.
     :raises InputFileError: the table is at fault, or names a clip that its set does not have.
     """
     if options.annotations is not None or options.frames is not None:
         what = "the composite's sets are found in the folders of --part"
         raise JobError(what, where="--annotations, --frames", mend="leave them out")
+    if unknown := [name for name in parts if name not in PARTS]:
+        raise JobError(f"unknown set {unknown[0][:40]!r}", where="--part", mend=f"known are {', '.join(PARTS)}")
     lines = _lines(path)
     sets = {name: PARTS[name](folder, options) for name, folder in parts.items()}
     by_clip = {(_key(s.subject), _clip_key(s.clip), s.dataset): s for one in sets.values() for s in one.samples}

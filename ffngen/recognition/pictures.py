@@ -37,11 +37,13 @@ def draw_confusion(confusion: NDArray[np.float64], class_names: Sequence[str], t
             text = f"{share:.0%}\n{confusion[row, column]:.3g}"
             colour = "white" if share > _DARK else "black"
             axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=9)
-    axes.set_xticks(range(count), class_names, rotation=30, ha="right", rotation_mode="anchor")
-    axes.set_yticks(range(count), [f"{name} ({totals[i, 0]:.0f})" for i, name in enumerate(class_names)])
+    axes.set_xticks(range(count), class_names, rotation=30, ha="right", rotation_mode="anchor", parse_math=False)
+    axes.set_yticks(
+        range(count), [f"{name} ({totals[i, 0]:.0f})" for i, name in enumerate(class_names)], parse_math=False
+    )
     axes.set_xlabel("predicted")
     axes.set_ylabel("true (samples)")
-    axes.set_title(title, fontsize=10)
+    axes.set_title(title, fontsize=10, parse_math=False)  # a name may hold dollar signs
     buffer = io.BytesIO()
     figure.savefig(buffer, dpi=120, format="png", metadata={"Software": None})
     return buffer.getvalue()

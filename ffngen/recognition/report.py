@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from ffngen.atomic import write_atomic
+from ffngen.evaluation.report import remove_others
 from ffngen.recognition.classifier import ClassifierSettings
 from ffngen.recognition.features import Features
 from ffngen.recognition.fit import OPTIMISTIC, Protocol
@@ -63,10 +64,13 @@ def write_report(out: Path, record: dict[str, Any], judged: Sequence[Judged], fe
     folder = out / "confusion"
     folder.mkdir(exist_ok=True)
     names = list(record["classes"])
+    written = set()
     for one in judged:
         title = one.outcome.name + (f"\n({record['optimistic']})" if record["optimistic"] else "")
         picture = draw_confusion(one.confusion, names, title)
+        written.add(folder / picture_name(one.outcome.name))
         write_atomic(folder / picture_name(one.outcome.name), picture)
+    remove_others(folder.glob("*.png"), written)
     write_atomic(out / "report.json", (json.dumps(record, indent=1) + "\n").encode())
 
 

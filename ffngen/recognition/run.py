@@ -50,6 +50,11 @@ def make_sources(
     :param kinds: the flows that are wanted of estimators; those that one does not give are left out.
     :raises FfngenError: no flow of an estimator is wanted, two sources have one name, or a sample is at fault.
     """
+    # Before hours are spent on estimating.
+    _refuse_twins([*(source.name for source in given), *(keeper.estimator.name for keeper in keepers)])
+    for source in given:
+        for sample in samples:
+            source.find(sample)
     sources: list[FlowSource] = list(given)
     for keeper in keepers:
         name = keeper.estimator.name
@@ -59,10 +64,16 @@ def make_sources(
             has = ", ".join(keeper.kinds())
             raise JobError(f"{name} gives no {' or '.join(kinds)} flow", where="--flow", mend=f"it gives {has}")
         sources += found
-    names = [picture_name(source.name) for source in sources]
-    if len(set(names)) != len(names):
-        raise JobError("two sources of flow have one name", where="--flows", mend="name the folders differently")
+    _refuse_twins([source.name for source in sources])
     return sources
+
+
+def _refuse_twins(names: Sequence[str]) -> None:
+    files = [picture_name(name) for name in names]
+    for name, file in zip(names, files, strict=True):
+        if files.count(file) > 1:
+            mend = "rename a NAME of --flows, or the folder of a checkpoint"
+            raise JobError(f"two sources of flow have one name, {name[:60]}", where="command line", mend=mend)
 
 
 def run_recognition(

@@ -21,18 +21,21 @@ def draw_plots(plots: Sequence[Plot]) -> bytes:
 
     figure = Figure(figsize=(5.2 * len(plots), 4.2), layout="constrained")
     FigureCanvasAgg(figure)
-    for axes, plot in zip(figure.subplots(1, len(plots), squeeze=False)[0], plots, strict=True):
-        _draw(axes, plot)
     handles: dict[str, Any] = {}
-    for axes in figure.axes:
-        handles |= {label: handle for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)}
-    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=min(len(handles), 4), fontsize=8)
+    for axes, plot in zip(figure.subplots(1, len(plots), squeeze=False)[0], plots, strict=True):
+        handles |= _draw(axes, plot)
+    columns = min(len(handles), 4)
+    legend = figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=columns, fontsize=8)
+    for text in legend.get_texts():
+        text.set_parse_math(False)  # a name may hold dollar signs
     buffer = io.BytesIO()
     figure.savefig(buffer, dpi=110, format="png", metadata={"Software": None})
     return buffer.getvalue()
 
 
-def _draw(axes: Any, plot: Plot) -> None:
+def _draw(axes: Any, plot: Plot) -> dict[str, Any]:
+    """Draw a plot; returns each line's name and what stands for it in a legend."""
+    handles: dict[str, Any] = {}
     count = len(plot.lines)
     numbers = all(isinstance(x, float) for line in plot.lines for x in line.x)
     if numbers:
@@ -49,9 +52,10 @@ def _draw(axes: Any, plot: Plot) -> None:
             below = [y - low for y, low in zip(line.y, line.low, strict=True)]
             above = [high - y for y, high in zip(line.y, line.high, strict=True)]
             bars = [[max(value, 0) for value in values] for values in (below, above)]
-        axes.errorbar(x, line.y, yerr=bars, marker="o", markersize=4, capsize=2, linewidth=1.2, label=line.name)
+        handles[line.name] = axes.errorbar(x, line.y, yerr=bars, marker="o", markersize=4, capsize=2, linewidth=1.2)
     axes.set_ylim(bottom=0)
     axes.set_xlabel(plot.x_label)
     axes.set_ylabel(plot.y_label)
     axes.set_title(plot.title, fontsize=10)
     axes.grid(alpha=0.3)
+    return handles

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any
 
 from ffngen.errors import InputFileError
@@ -68,24 +69,41 @@ def make_sections(runs: Sequence[Run]) -> list[Section]:
     :raises InputFileError: a report lacks what its kind has.
     """
     sections = []
-    for group in _grouped(runs, ("evaluation",), ("dataset", "split")):
+    # What is not measured on the same pairs does not stand in one table.
+    for group in _grouped(runs, ("evaluation",), lambda record: _fields(record, "dataset", "split", "pairs")):
         sections.append(_checked(_evaluation, group))
-    for group in _grouped(runs, ("landmarks", "vertices"), ("kind", "dataset", "path")):
+    points = ("kind", "dataset", "path", "pairs", "options")
+    for group in _grouped(runs, ("landmarks", "vertices"), lambda record: _fields(record, *points)):
         sections.append(_checked(_points, group))
     for run in (run for run in runs if run.kind == "recognition"):
         sections.append(_checked(_recognition, [run]))
-    simulated = [run for run in runs if run.kind == "recognition" and run.record.get("simulation")]
-    if len(simulated) > 1:
-        sections.append(_checked(_sweep, simulated))
+    simulated = [run for run in runs if run.record.get("simulation")]
+    for group in _grouped(simulated, ("recognition",), _apart_from_ratio):
+        if len(group) > 1:
+            sections.append(_checked(_sweep, group))
     return sections
 
 
-def _grouped(runs: Sequence[Run], kinds: Sequence[str], fields: Sequence[str]) -> list[list[Run]]:
+def _grouped(
+    runs: Sequence[Run], kinds: Sequence[str], key: Callable[[dict[str, Any]], tuple[str, ...]]
+) -> list[list[Run]]:
     groups: dict[tuple[str, ...], list[Run]] = {}
     for run in runs:
         if run.kind in kinds:
-            groups.setdefault(tuple(str(run.record[name]) for name in fields), []).append(run)
+            groups.setdefault(key(run.record), []).append(run)
     return list(groups.values())
+
+
+def _fields(record: dict[str, Any], *names: str) -> tuple[str, ...]:
+    return tuple(str(record.get(name)) for name in names)
+
+
+def _apart_from_ratio(record: dict[str, Any]) -> tuple[str, ...]:
+    """What the runs of a sweep have in common: people, expressions, images, and how they are recognised."""
+    simulation = record["simulation"]
+    own = ("ratio", "head_flow_px", "expression_flow_px")
+    common = {name: simulation[name] for name in simulation if name not in own} if isinstance(simulation, dict) else {}
+    return str(sorted(common.items())), *_fields(record, "labels", "classifier", "protocol", "seeds", "crop")
 
 
 def _checked(make: Any, group: list[Run]) -> Section:
@@ -107,8 +125,10 @@ def _merged(group: Sequence[Run], results: str) -> dict[str, Any]:
         for name, figures in run.record[results].items():
             if names.count(name) == 1 or merged.get(name, figures) == figures:
                 merged[name] = figures
-            else:
-                merged[f"{name} ({run.name})"] = figures
+                continue
+            told_apart = f"{name} ({run.name})"
+            # Runs in folders of one name have different paths.
+            merged[told_apart if told_apart not in merged else f"{name} ({run.folder})"] = figures
     return merged
 
 
@@ -165,6 +185,8 @@ def _sweep(group: list[Run]) -> Section:
     """How recognition depends on how far heads move."""
     ordered = sorted(group, key=lambda run: float(run.record["simulation"]["ratio"]))
     ratios = [float(run.record["simulation"]["ratio"]) for run in ordered]
+    if not all(isfinite(ratio) for ratio in ratios):
+        raise ValueError("a ratio that is not finite")
     models = list(dict.fromkeys(name for run in ordered for name in run.record["models"]))
     rows, lines = [], []
     for name in models:

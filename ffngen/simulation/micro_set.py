@@ -41,7 +41,10 @@ class MicroSet:
         self.out = out
         self._settings = settings
         self._fields = dict(fields)
-        self._record: dict[str, Any] = json.loads(json.dumps({"kind": "micro-expressions", **asdict(settings)}))
+        # Whatever renders it, the set is the same.
+        images = {name: value for name, value in fields.items() if name not in ("device", "workers")}
+        record = {"kind": "micro-expressions", **asdict(settings), "job": images}
+        self._record: dict[str, Any] = json.loads(json.dumps(record))
         self.clips: list[SimulatedClip] = []
         if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / _PARAMETERS).is_file())):
             raise DatasetError("holds files already", where=out, mend="name an empty or new folder")

@@ -11,6 +11,7 @@ import torch
 
 from ffngen.errors import InputFileError, JobError, MissingPackageError
 from ffngen.estimators import open_estimator
+from ffngen.estimators.open import choose_device, weights_file
 from ffngen.models import build, load, save
 
 SHAPE = (136, 160, 3)
@@ -68,6 +69,18 @@ HAS_PTLFLOW = importlib.util.find_spec("ptlflow") is not None
 
 
 @pytest.mark.skipif(HAS_PTLFLOW, reason="ptlflow is installed")
+@pytest.mark.parametrize("device", ["tpu", "xpu:99"])
+def test_devices_that_are_not_there(device: str) -> None:
+    with pytest.raises(JobError, match=f"device: PyTorch has no device '{device}' here"):
+        choose_device(device)
+
+
+def test_weights_file() -> None:
+    assert weights_file("dis") is weights_file("ptlflow:raft") is None
+    assert weights_file("ptlflow:raft@a@b.pth") == Path("a@b.pth")
+    assert weights_file("runs/me@home/best.safetensors") == Path("runs/me@home/best.safetensors")
+
+
 def test_without_ptlflow() -> None:
     with pytest.raises(MissingPackageError, match=r"pip install \"ffngen\[ptlflow\]\""):
         open_estimator("ptlflow:raft")

@@ -211,11 +211,17 @@ def test_lists_of_pairs(tmp_path: Path) -> None:
     assert report["results"]["zero"]["facial"]["regions"] == {}
     assert list(report["results"]["zero"]) == ["facial"]
     assert report["published"] is None and report["subjects"] == 2
+    assert report["options"] == {"split": "all", "visible": "False", "pixel_origin": "0"}
     # The same as JSON, with names and one subject.
     named = tmp_path / "set" / "pairs.json"
     named.write_text(json.dumps([{**row, "subject": "a", "name": f"x/{i}"} for i, row in enumerate(rows)]))
     found = open_pair_list(named)
     assert [(pair.name, pair.subject) for pair in found.pairs] == [("x/0", "a"), ("x/1", "a")]
+    named_once = tmp_path / "set" / "once.json"
+    named_once.write_text(json.dumps([{**row, "subject": who} for row, who in zip(rows, ("a", ""), strict=True)]))
+    once = open_pair_list(named_once)
+    assert [pair.subject for pair in once.pairs] == ["a", "0002"]
+    assert once.notes == ["1 of 2 pairs name no subject: each counts as one of its own"]
     assert (
         json.loads(run("landmarks", named, "--dataset", "pairs", "--json"))["results"]["zero"]["facial"]["interval"]
         is None
@@ -280,6 +286,11 @@ def test_a_run_that_was_stopped_goes_on(ck: Path, tmp_path: Path, monkeypatch: p
     assert len(seen) == 2 and not journal.exists()
     for name in ("pairs.csv", "tables.md", "report.json"):
         assert (out / name).read_text() == (whole / name).read_text()
+    # Pictures of another report do not stay beside this one.
+    run(*command[:-2], "--worst", 2)
+    assert len(list(out.glob("worst/dis/*.png"))) == 2
+    run("landmarks", ck, "--dataset", "ck+", "--worst", 1, "--out", out)
+    assert [str(path.relative_to(out)) for path in out.glob("worst/*/*.png")] == ["worst/zero/01.png"]
     # Another set, or other settings, begin anew.
     run(*command, "--limit", 2)
     assert json.loads((out / "report.json").read_text())["pairs"] == 2

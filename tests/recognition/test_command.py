@@ -60,6 +60,9 @@ def test_the_command(made: Path, tmp_path: Path) -> None:
     # Run again, it takes everything from its folder and says the same.
     again = run(made, *arguments, "--json")
     assert json.loads(again.output) == record
+    # Pictures of another report do not stay beside this one.
+    assert run(made, *arguments[2:]).exit_code == 0
+    assert sorted(path.name for path in (out / "confusion").iterdir()) == ["most_frequent_class.png", "true.png"]
 
 
 def test_published_protocol_says_what_it_is(made: Path, tmp_path: Path) -> None:

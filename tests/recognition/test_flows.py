@@ -121,7 +121,17 @@ def test_given(samples: list, tmp_path: Path) -> None:
     write_flow(folder / "casme2" / "sub01" / "EP01_01.exr", true)
     np.testing.assert_array_equal(given(samples[0]), true)
     with pytest.raises(JobError, match="one name"):
-        make_sources([], [given, given], ("facial",), samples)
+        make_sources([], [given, given], ("facial",), samples[:1])
+
+
+def test_a_flow_that_is_not_there_is_named_before_any_is_estimated(samples: list, tmp_path: Path) -> None:
+    estimator = Counting()
+    keeper = FlowKeeper(estimator, "w", Pictures(), tmp_path / "flows")
+    with pytest.raises(InputFileError, match="no flow of the sample"):
+        make_sources([keeper], [GivenFlows("true", tmp_path / "nowhere", Pictures())], ("facial",), samples)
+    with pytest.raises(JobError, match="one name, counting"):
+        make_sources([keeper, keeper], [], ("facial",), samples)
+    assert estimator.calls == 0
 
 
 def test_digests(tmp_path: Path) -> None:

@@ -45,6 +45,8 @@ def test_own_map(tmp_path: Path) -> None:
     [
         ("classes: {a: [x]}", "classes"),
         ("classes: {a: [x], b: [X]}", "'x' is in two classes"),
+        ("classes: {a: [other], b: [' Others']}", "'others' is in two classes"),
+        ("classes: {a: [x], b: [y]}\nleave_out: [Y]", "'y' is in a class and left out"),
         ("classes: {a: [x], b: []}", "a class has no emotion"),
         ("classes: {a: [x], b: [y]}\nleaveout: []", "unknown field 'leaveout'"),
     ],

@@ -137,6 +137,8 @@ def test_composite_with_header_and_frames(sets: dict[str, Path], tmp_path: Path)
         read_samples(write_table(table, again), "megc2019", parts={"smic": sets["smic"]})
     with pytest.raises(JobError, match="--part"):
         read_samples(table, "megc2019")
+    with pytest.raises(JobError, match="--part: unknown set 'CASME2'; known are casme2, samm, smic"):
+        read_samples(table, "megc2019", parts={"CASME2": sets["casme2"]})
 
 
 def test_a_simulated_set_reads_like_a_published_one(tmp_path: Path) -> None:

@@ -70,3 +70,10 @@ def test_paired_differences_are_tighter_than_intervals() -> None:
     low, high = interval(judged[0].draws["accuracy"])
     assert 0 <= score["low"] <= score["value"] <= score["high"]
     assert score["high"] - score["low"] < (high - low) / 2
+
+
+def test_a_confusion_matrix_of_any_name() -> None:
+    pytest.importorskip("matplotlib")
+    from ffngen.recognition.pictures import draw_confusion
+
+    assert draw_confusion(np.eye(2), ("$\\frac{$", "_b"), "$\\frac{$").startswith(b"\x89PNG")

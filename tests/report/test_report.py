@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import shutil
@@ -11,9 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from PIL import Image
 
 from ffngen.cli.main import main
 from ffngen.images import encode_png
+from ffngen.report.plots import draw_plots
+from ffngen.report.sections import Line, Plot
 
 pytest.importorskip("matplotlib")
 
@@ -132,6 +136,50 @@ def test_one_name_in_two_runs(tmp_path: Path) -> None:
     assert report(*runs, "--out", tmp_path / "out").exit_code == 0
     markdown = (tmp_path / "out" / "tables.md").read_text()
     assert "| run/best | 0.500 |" in markdown and "| run/best (after) | 0.400 |" in markdown
+
+
+def test_runs_in_folders_of_one_name(tmp_path: Path) -> None:
+    runs = [evaluation(tmp_path / who / "report", "run/best", epe) for who, epe in (("a", 0.5), ("b", 0.4), ("c", 0.3))]
+    assert report(*runs, "--out", tmp_path / "out").exit_code == 0
+    markdown = (tmp_path / "out" / "tables.md").read_text()
+    assert all(f"| 0.{epe}00 |" in markdown for epe in (5, 4, 3))
+    assert f"| run/best ({tmp_path / 'c' / 'report'}) | 0.300 |" in markdown
+
+
+def changed(folder: Path, **fields: Any) -> Path:
+    record = json.loads((folder / "report.json").read_text())
+    return run(folder, record | fields)
+
+
+def test_other_pairs_stand_in_another_table(tmp_path: Path) -> None:
+    few = changed(evaluation(tmp_path / "few", "raft", 0.4), pairs=5)
+    visible = changed(landmarks(tmp_path / "visible"), options={"visible": "True"})
+    hidden = changed(landmarks(tmp_path / "hidden"), options={"visible": "False"})
+    runs = [evaluation(tmp_path / "all", "dis", 0.5), few, visible, hidden]
+    done = report(*runs, "--out", tmp_path / "out", "--json")
+    assert len(json.loads(done.stdout)["sections"]) == 4
+
+
+def test_a_sweep_is_of_one_set_and_one_classifier(tmp_path: Path) -> None:
+    runs = [recognition(tmp_path / "r0", 0.0, 0.8), recognition(tmp_path / "r4", 4.0, 0.3)]
+    other = [changed(recognition(tmp_path / "m4", 4.0, 0.4), classifier={"classifier": "mmnet"})]
+    people = {"ratio": 1.0, "head_flow_px": 1.0, "expression_flow_px": 0.5, "subjects": 99}
+    other += [changed(recognition(tmp_path / "s1", 1.0, 0.4), simulation=people)]
+    assert report(*runs, *other, "--out", tmp_path / "out").exit_code == 0
+    markdown = (tmp_path / "out" / "tables.md").read_text()
+    assert "| dis facial | 0.800 [0.700, 0.900] | 0.300 [0.200, 0.400] |" in markdown
+
+
+def test_names_that_matplotlib_would_read_otherwise(tmp_path: Path) -> None:
+    runs = [evaluation(tmp_path / "a", "$\\frac{$", 0.5), evaluation(tmp_path / "b", "_run", 0.5)]
+    assert report(*runs, "--out", tmp_path / "out").exit_code == 0
+    lines = tuple(Line(name, ("1/5",), (0.5,)) for name in ("$\\frac{$", "_run", "dis"))
+    rows = []
+    for shown in (lines[:1], lines[:2], lines):
+        picture = Image.open(io.BytesIO(draw_plots([Plot("", "", "", shown)])))
+        # How many different columns the legend, below all else, takes.
+        rows.append(int((np.array(picture.convert("L"))[-22:] < 200).any(axis=0).sum()))
+    assert rows[0] < rows[1] < rows[2]
 
 
 def test_faults_are_one_line(tmp_path: Path) -> None:

@@ -66,9 +66,17 @@ def test_what_is_there_stays(made: Path) -> None:
     assert again.exit_code == 0
     assert json.loads(again.stdout)[0]["ratio"] == 2
     assert (made / "simulation.json").stat().st_mtime_ns == before
-    other = simulate(made, *SMALL)
-    assert other.exit_code == 2
-    assert other.stderr.count("\n") == 1 and "by other settings" in other.stderr
+    assert simulate(made, *OPTIONS, *SMALL, "--workers", "2", "--device", "cpu").exit_code == 0
+    for arguments in (SMALL, [*OPTIONS, *SMALL, "--resolution", "128x128"], [*OPTIONS, *SMALL, "--samples", "2"]):
+        other = simulate(made, *arguments)
+        assert other.exit_code == 2
+        assert other.stderr.count("\n") == 1 and "by other settings" in other.stderr
+
+
+def test_a_ratio_that_cannot_be_is_named_before_another_is_rendered(tmp_path: Path) -> None:
+    done = simulate(tmp_path / "out", *OPTIONS, *SMALL, "--ratio", "0,100")
+    assert done.exit_code == 2 and "degrees" in done.stderr and done.stderr.count("\n") == 1
+    assert not (tmp_path / "out" / "ratio_0" / "render").exists()
 
 
 @pytest.mark.parametrize(

@@ -183,6 +183,5 @@ def parse_gap(word: str) -> Gap:
         return word  # type: ignore[return-value]
     if word.isdecimal() and 1 <= int(word) <= 9998 and len(word) < 5:
         return int(word)
-    raise JobError(
-        f"no distance of frames: {word[:40]!r}", where="pairs", mend="use numbers such as 2,5, or first-last"
-    )
+    mend = "use a number such as 2, or first-last"
+    raise JobError(f"no distance of frames: {word[:40]!r}", where="command line", mend=mend)
