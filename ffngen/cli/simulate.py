@@ -152,4 +152,5 @@ def _make(micro_set: Any, job: Any, *, quiet: bool) -> dict[str, Any]:
         raise SystemExit(TERMINATED)
     with make_progress(quiet=quiet) as progress:
         task = progress.add_task("laying out", total=len(micro_set.clips), note="")
-        return micro_set.finish(job, lambda done, total: progress.update(task, completed=done))
+        record: dict[str, Any] = micro_set.finish(job, lambda done, total: progress.update(task, completed=done))
+    return record
