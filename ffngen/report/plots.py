@@ -19,7 +19,7 @@ def draw_plots(plots: Sequence[Plot]) -> bytes:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(5.2 * len(plots), 4.2), layout="constrained")
+    figure = Figure(figsize=(max(5.2 * len(plots), 7.0), 4.6), layout="constrained")
     FigureCanvasAgg(figure)
     handles: dict[str, Any] = {}
     for axes, plot in zip(figure.subplots(1, len(plots), squeeze=False)[0], plots, strict=True):
