@@ -24,7 +24,7 @@ def draw_plots(plots: Sequence[Plot]) -> bytes:
     handles: dict[str, Any] = {}
     for axes, plot in zip(figure.subplots(1, len(plots), squeeze=False)[0], plots, strict=True):
         handles |= _draw(axes, plot)
-    columns = min(len(handles), 2 * len(plots))
+    columns = min(len(handles), 3 * len(plots))
     legend = figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=columns, fontsize=8)
     for text in legend.get_texts():
         text.set_parse_math(False)  # a name may hold dollar signs
