@@ -13,6 +13,7 @@ Conventions: CONVENTIONS.md.
 
 from __future__ import annotations
 
+import io
 import json
 from dataclasses import asdict, dataclass
 from enum import Enum
@@ -205,8 +206,10 @@ class SequenceRequest:
         (folder / "atlas.png").write_bytes(atlas_png)
         (folder / "background.png").write_bytes(background_png)
         arrays = {name: getattr(self, name) for name in _ARRAYS}
-        with (folder / "arrays.npz").open("wb") as file:
-            np.savez(file, **arrays)
+        # Where the disk is full, an archive that is written piece by piece complains once more when it is thrown away.
+        content = io.BytesIO()
+        np.savez(content, **arrays)
+        (folder / "arrays.npz").write_bytes(content.getbuffer())
         data = {
             "camera": self.camera.to_json(),
             "poses": None if self.poses is None else self.poses.tolist(),
