@@ -64,6 +64,19 @@ def _write_and_rename(path: Path, temporary: Path, content: bytes | Callable[[Pa
     sync(path.parent)
 
 
+def link_or_copy(source: Path, target: Path, max_bytes: int) -> None:
+    """Give a file a second name, or, on another file system or one without links, a copy.
+
+    :param target: where nothing is yet; its folder must exist.
+    :param max_bytes: a larger file is not copied.
+    :raises InputFileError, OutOfSpaceError, DatasetError: it cannot be copied.
+    """
+    try:
+        os.link(source, target)
+    except OSError:
+        write_atomic(target, read_bounded(source, max_bytes))
+
+
 def sync(path: Path) -> None:
     """Wait until a file's content, or the names in a folder, have reached the disk."""
     descriptor = os.open(path, os.O_RDONLY)

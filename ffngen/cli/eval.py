@@ -7,19 +7,13 @@ from pathlib import Path
 
 import click
 
+from ffngen.cli.estimator_options import estimator_options
 from ffngen.cli.progress import make_progress
 
 
 @click.command("eval")
 @click.argument("dataset", type=click.Path(path_type=Path))
-@click.option("--checkpoint", "checkpoints", multiple=True, metavar="FILE", help="A trained network; may be repeated.")
-@click.option(
-    "--model",
-    "models",
-    multiple=True,
-    metavar="NAME",
-    help="zero, dis, farneback, or ptlflow:NAME[@FILE]; may be repeated.",
-)
+@estimator_options()
 @click.option("--split", default="test", show_default=True, type=click.Choice(["train", "test", "val", "all"]))
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="At most N pairs, spread evenly.")
 @click.option("--regions", is_flag=True, help="Also by region of the face, and by what stays visible (slower).")
@@ -32,8 +26,6 @@ from ffngen.cli.progress import make_progress
     show_default=True,
     help="official: beside ours, the figure that the published code prints.",
 )
-@click.option("--iterations", "--iters", type=click.IntRange(min=1), help="Refinements of a network.  [default: 12]")
-@click.option("--device", default="auto", show_default=True, help="What networks run on: auto, cpu, cuda, cuda:1, ...")
 @click.option("--worst", type=click.IntRange(min=0), default=8, show_default=True, help="Worst pairs drawn into --out.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for tables and pictures.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")

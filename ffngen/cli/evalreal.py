@@ -9,18 +9,14 @@ from typing import Any
 
 import click
 
+from ffngen.cli.estimator_options import estimator_options
 from ffngen.cli.progress import make_progress
+from ffngen.cli.values import parse_named
 
 _METHODS = (
-    click.option("--checkpoint", "checkpoints", multiple=True, metavar="FILE",
-                 help="A trained network; may be repeated."),
-    click.option("--model", "models", multiple=True, metavar="NAME",
-                 help="dis, farneback, or ptlflow:NAME[@FILE]; may be repeated. zero is always there."),
-    click.option("--flows", multiple=True, metavar="NAME=DIR",
-                 help="Flow files, DIR/PAIR.flo, instead of an estimator; may be repeated."),
-    click.option("--iterations", "--iters", type=click.IntRange(min=1),
-                 help="Refinements of a network.  [default: 12]"),
-    click.option("--device", default="auto", show_default=True, help="What networks run on: auto, cpu, cuda, ..."),
+    estimator_options("dis, farneback, or ptlflow:NAME[@FILE]; may be repeated. zero is always there."),
+    click.option("--flows", multiple=True, metavar="NAME=FOLDER", callback=parse_named,
+                 help="Flow files, FOLDER/PAIR.flo, instead of an estimator; may be repeated."),
     click.option("--limit", type=click.IntRange(min=1), metavar="N", help="At most N pairs, spread evenly."),
     click.option("--worst", type=click.IntRange(min=0), default=8, show_default=True,
                  help="Worst pairs drawn into --out."),
@@ -183,7 +179,7 @@ def _measure(
     *,
     checkpoints: tuple[str, ...],
     models: tuple[str, ...],
-    flows: tuple[str, ...],
+    flows: dict[str, Path],
     iterations: int | None,
     device: str,
     worst: int,
@@ -195,13 +191,15 @@ def _measure(
     from ffngen.evaluation.report import prepare_folder
     from ffngen.realworld.evaluate import evaluate_points, worst_pairs
     from ffngen.realworld.journal import JOURNAL_FILE, Journal
-    from ffngen.realworld.methods import ZERO, EstimatorMethod, parse_flows
+    from ffngen.realworld.methods import ZERO, EstimatorMethod, FlowFiles, Method
     from ffngen.realworld.report import make_point_report, write_point_report
     from ffngen.tables import join
 
     names = dict.fromkeys((ZERO, *models, *checkpoints))
-    methods = [EstimatorMethod(open_estimator(name, iterations=iterations, device=device)) for name in names]
-    methods += [parse_flows(text) for text in flows]  # type: ignore[misc]
+    methods: list[Method] = [
+        EstimatorMethod(open_estimator(name, iterations=iterations, device=device)) for name in names
+    ]
+    methods += [FlowFiles(name, folder) for name, folder in flows.items()]
     if len({method.name for method in methods}) != len(methods):
         raise click.UsageError("two methods have one name; rename a checkpoint's folder, or a NAME of --flows")
     if limit is not None:

@@ -9,20 +9,9 @@ from typing import Any
 
 import click
 
+from ffngen.cli.estimator_options import estimator_options
 from ffngen.cli.progress import make_progress
-
-
-def _parse_named(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, Path]:
-    """``NAME=FOLDER``, repeated; a click callback."""
-    named: dict[str, Path] = {}
-    for value in values:
-        name, equals, folder = value.partition("=")
-        if not (name and equals and folder):
-            raise click.BadParameter(f"{value!r} is not NAME=FOLDER")
-        if name in named:
-            raise click.BadParameter(f"{name} is named twice")
-        named[name] = Path(folder)
-    return named
+from ffngen.cli.values import parse_named
 
 
 @click.command("mer")
@@ -43,7 +32,7 @@ def _parse_named(ctx: click.Context, param: click.Parameter, values: tuple[str, 
     "parts",
     multiple=True,
     metavar="SET=FOLDER",
-    callback=_parse_named,
+    callback=parse_named,
     help="For megc2019: where casme2, samm and smic are; repeated.",
 )
 @click.option(
@@ -59,19 +48,12 @@ def _parse_named(ctx: click.Context, param: click.Parameter, values: tuple[str, 
     metavar="MAP",
     help="casme2-3, casme2-5, composite, or a YAML file.  [default: casme2-5; composite for other sets]",
 )
-@click.option("--checkpoint", "checkpoints", multiple=True, metavar="FILE", help="A trained network; may be repeated.")
-@click.option(
-    "--model",
-    "models",
-    multiple=True,
-    metavar="NAME",
-    help="zero, dis, farneback, or ptlflow:NAME[@FILE]; may be repeated.",
-)
+@estimator_options()
 @click.option(
     "--flows",
     multiple=True,
     metavar="NAME=FOLDER",
-    callback=_parse_named,
+    callback=parse_named,
     help="Flows from files SUBJECT/CLIP.flo or .exr; may be repeated.",
 )
 @click.option(
@@ -118,9 +100,7 @@ def _parse_named(ctx: click.Context, param: click.Parameter, values: tuple[str, 
     help="Whose predictions count: the last epoch's, or the epoch's that is best on the test subject (optimistic).",
 )
 @click.option("--seeds", type=click.IntRange(1, 100), default=5, show_default=True, help="So many runs, averaged.")
-@click.option("--iterations", "--iters", type=click.IntRange(min=1), help="Refinements of a network.  [default: 12]")
 @click.option("--workers", type=click.IntRange(min=1), help="Trainings at once, on the CPU.  [default: its cores]")
-@click.option("--device", default="auto", show_default=True, help="What networks run on: auto, cpu, cuda, cuda:1, ...")
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import click
@@ -36,3 +37,16 @@ def parse_size(ctx: click.Context, param: click.Parameter, value: str | None) ->
     if match is None:
         raise click.BadParameter(f"{value!r} is not WIDTHxHEIGHT, such as 480x480")
     return int(match[1]), int(match[2] or match[1])
+
+
+def parse_named(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, Path]:
+    """``NAME=FOLDER``, repeated; a click callback."""
+    named: dict[str, Path] = {}
+    for value in values:
+        name, equals, folder = value.partition("=")
+        if not (name and equals and folder):
+            raise click.BadParameter(f"{value!r} is not NAME=FOLDER")
+        if name in named:
+            raise click.BadParameter(f"{name} is named twice")
+        named[name] = Path(folder)
+    return named

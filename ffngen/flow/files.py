@@ -19,6 +19,9 @@ from ffngen.flow.npz import encode_flow_npz, read_flow_npz
 from ffngen.flow.pfm import encode_flow_pfm, read_flow_pfm
 from ffngen.flow.values import Flow, check_size, checked_flow, known
 
+#: Suffixes of files that :func:`read_flow` reads, in the order in which a flow without one is looked for.
+READABLE = (".flo", ".cflo", ".exr", ".npz", ".flo5", ".pfm", ".png")
+
 
 class FlowFormat(StrEnum):
     """The formats that flow is written in."""
@@ -94,6 +97,12 @@ def write_flow(
             write_flow_flo5(path, flow, valid)
         case FlowFormat.NPZ:
             write_atomic(path, encode_flow_npz(flow, valid))
+
+
+def find_flow(folder: Path, name: str) -> Path | None:
+    """The flow file of a name without its suffix (which may hold folders), or None where there is none."""
+    paths = (folder / f"{name}{suffix}" for suffix in READABLE)
+    return next((path for path in paths if path.is_file()), None)
 
 
 def read_flow(path: str | Path, rows: slice | None = None, size: tuple[int, int] | None = None) -> Flow:

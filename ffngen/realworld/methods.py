@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
 from ffngen.dataset.layout import is_safe_name
 from ffngen.errors import InputFileError, JobError
 from ffngen.estimators.estimator import Estimate, Estimator, Rgb
-from ffngen.flow.files import read_flow
+from ffngen.flow.files import find_flow, read_flow
 from ffngen.flow.values import Flow
 from ffngen.realworld.points import PairEntry
 
-#: Suffixes of flow files that are looked for, in this order.
-_SUFFIXES = (".flo", ".cflo", ".exr", ".npz", ".flo5", ".pfm", ".png")
 _KINDS = ("facial", "head", "expression")
 
 #: The estimator of no motion, whose error is the motion's own length.
@@ -61,12 +58,16 @@ class FlowFiles:
     dataset's ``flow``; expression flow that is not there is the difference of the two others.
 
     :raises InputFileError: no such folder.
+    :raises JobError: the name cannot name a folder of pictures.
     """
 
     #: Files may have changed, and are read quickly.
     is_kept = False
 
     def __init__(self, name: str, folder: Path) -> None:
+        if not is_safe_name(name):
+            mend = "use letters, digits, '.', '_' and '-', such as --flows true=dataset/flow"
+            raise JobError(f"{name[:60]!r} cannot name a folder", where="flows", mend=mend)
         if not folder.is_dir():
             raise InputFileError("no such folder of flow files", where=folder)
         self.name = name
@@ -90,20 +91,7 @@ class FlowFiles:
 
     def _read(self, kind: str, pair: PairEntry, size: tuple[int, int]) -> Flow:
         folder = self._folders[kind]
-        for path in self._candidates(folder, pair.name):
-            if path.is_file():
-                return read_flow(path, size=size)
+        path = find_flow(folder, pair.name)
+        if path is not None:
+            return read_flow(path, size=size)
         raise InputFileError(f"has no flow of the pair {pair.name}", where=folder, mend=f"name it {pair.name}.flo")
-
-    @staticmethod
-    def _candidates(folder: Path, name: str) -> Iterator[Path]:
-        yield from (folder / f"{name}{suffix}" for suffix in _SUFFIXES)
-
-
-def parse_flows(text: str) -> FlowFiles:
-    """``NAME=DIR``; raises :class:`JobError` for anything else."""
-    name, equals, folder = text.partition("=")
-    if not equals or not folder or not is_safe_name(name):
-        mend = "such as --flows true=dataset/flow, the name of letters, digits, '.', '_' and '-'"
-        raise JobError(f"{text[:60]!r} is not NAME=DIR", where="flows", mend=mend)
-    return FlowFiles(name, Path(folder))

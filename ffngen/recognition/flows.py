@@ -17,7 +17,7 @@ from ffngen.atomic import read_bounded, sha256_file, write_atomic
 from ffngen.errors import FfngenError, InputFileError
 from ffngen.estimators.estimator import Estimator
 from ffngen.estimators.open import weights_file
-from ffngen.flow.files import FlowFormat, read_flow, write_flow
+from ffngen.flow.files import FlowFormat, find_flow, read_flow, write_flow
 from ffngen.flow.values import Flow
 from ffngen.images import Rgb, read_image
 from ffngen.recognition.crop import BoxFinder, Crop, cut, make_box_finder
@@ -25,9 +25,6 @@ from ffngen.recognition.sample import Sample
 
 #: The flows that an estimator may give.
 KINDS = ("facial", "expression", "head")
-
-#: Of files of given flows, in the order in which they are looked for.
-_SUFFIXES = (".flo", ".exr", ".cflo", ".flo5", ".npz", ".pfm")
 
 _RECORD = "estimator.json"
 
@@ -111,10 +108,9 @@ class GivenFlows:
         """The file of a sample's flow; raises :class:`InputFileError` where there is none."""
         stems = (f"{sample.subject}/{sample.clip}", sample.key)
         for stem in stems:
-            for suffix in _SUFFIXES:
-                path = self.folder / f"{stem}{suffix}"
-                if path.is_file():
-                    return path
+            path = find_flow(self.folder, stem)
+            if path is not None:
+                return path
         where = self.folder / f"{stems[0]}.flo"
         raise InputFileError(f"no flow of the sample of row {sample.row}", where=where, mend="check --flows")
 

@@ -9,13 +9,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from ffngen.atomic import read_bounded, write_atomic
+from ffngen.atomic import link_or_copy, write_atomic
 from ffngen.dataset.layout import Output
 from ffngen.dataset.read import Pair
 from ffngen.extras import require
@@ -89,7 +88,4 @@ def _place(source: Path, target: Path) -> None:
     if target.exists():
         return
     target.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        os.link(source, target)
-    except OSError:  # a file system without links
-        write_atomic(target, read_bounded(source, _MAX_FILE_BYTES))
+    link_or_copy(source, target, _MAX_FILE_BYTES)

@@ -5,48 +5,30 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from made_head import make_head
 
 from ffngen.dataset.avatar_source import AvatarSource
 from ffngen.params.parameter_set import ParameterSet
-
-
-class _Given:
-    """A source of two sets of one track."""
-
-    def __init__(self, *sets: ParameterSet) -> None:
-        self._sets = sets
-
-    def __len__(self) -> int:
-        return len(self._sets)
-
-    def identity(self, index: int) -> str:
-        return self._sets[index].identity
-
-    def emotion(self, index: int) -> str:
-        return self._sets[index].emotion
-
-    def parameters(self, index: int) -> ParameterSet:
-        return self._sets[index]
-
-    def track(self, index: int) -> list[ParameterSet]:
-        return [self._sets[index]]
+from ffngen.params.source import GivenSource
 
 
 def test_only_the_persons_own_frames_keep_their_dynamic_offsets() -> None:
+    model = make_head()
+    shape = model.template.shape
     person = ParameterSet(
-        betas=np.array([0.5, -1.0]),
-        expression=np.zeros(3),
+        betas=np.array([0.5]),
+        expression=np.zeros(1),
         pose=np.zeros(15),
-        family="flame2023",
+        family="open",
         identity="captured",
         emotion="none",
         source="test",
-        static_offset=np.full((4, 3), 0.001, np.float32),
+        static_offset=np.full(shape, 0.001, np.float32),
     )
-    moved = np.full((4, 3), 0.002, np.float32)
-    own = replace(person, expression=np.array([0.0, 1.0, 0.0]), dynamic_offset=moved)
-    other = replace(own, betas=np.array([0.0, 2.0]), identity="somebody", static_offset=None)
-    source = AvatarSource(_Given(own, other), person)
+    moved = np.full(shape, 0.002, np.float32)
+    own = replace(person, expression=np.ones(1), dynamic_offset=moved)
+    other = replace(own, betas=np.array([2.0]), identity="somebody", static_offset=None)
+    source = AvatarSource(GivenSource([own, other], model, None), person)
 
     for one in (source.parameters(0), source.track(0)[0]):
         np.testing.assert_array_equal(one.dynamic_offset, moved)

@@ -169,7 +169,7 @@ def test_a_missing_flow_file_names_the_pair(ck: Path, tmp_path: Path) -> None:
     (flows / "S005" / "002.flo").unlink()
     says = run("landmarks", ck, "--dataset", "ck+", "--flows", f"mine={flows}", code=2)
     assert "has no flow of the pair S005/002; name it S005/002.flo" in says
-    assert "is not NAME=DIR" in run("landmarks", ck, "--dataset", "ck+", "--flows", str(flows), code=2)
+    assert "is not NAME=FOLDER" in run("landmarks", ck, "--dataset", "ck+", "--flows", str(flows), code=2)
 
 
 def write_list(folder: Path) -> list[dict[str, str]]:

@@ -19,7 +19,6 @@ backward labels gives.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,7 +26,7 @@ from typing import Literal
 
 import numpy as np
 
-from ffngen.atomic import read_bounded, write_atomic
+from ffngen.atomic import link_or_copy, read_bounded, write_atomic
 from ffngen.dataset.labels.layout import LabelKind, LabelOutput
 from ffngen.dataset.labels.record import label_layout, read_labels
 from ffngen.dataset.layout import Output, SequenceKey
@@ -127,10 +126,7 @@ def _write(file: _File, out: Path) -> bool:
         return False
     target.parent.mkdir(parents=True, exist_ok=True)
     if file.encode is None:
-        try:
-            os.link(file.source, target)
-        except OSError:  # another file system, or one without links
-            write_atomic(target, read_bounded(file.source, _MAX_FILE_BYTES))
+        link_or_copy(file.source, target, _MAX_FILE_BYTES)
     else:
         try:
             write_atomic(target, file.encode(file.source))
