@@ -227,9 +227,10 @@ class Job(BaseModel):
     label_pairs: Annotated[
         tuple[Annotated[Int, Field(ge=1, le=9998)] | Literal["first-last"], ...], BeforeValidator(_distances)
     ] = Field((), max_length=64, description="flow between frames so far apart, such as [2, 5, first-last]")
-    folders: Literal["spread"] | None = Field(
+    folders: Literal["published", "spread"] | None = Field(
         None,
-        description="spread: 256 folders per emotion, by a hash of the names; as published when absent",
+        description="published: one folder per emotion; spread: 256 of them, by a hash of the names; when absent,"
+        " as published, which is refused where a folder would hold more than 10,000 sequences",
     )
     splits: Splits = Field(default_factory=lambda: Splits(), description="shares of train, test and val")
     device: Device = Field("auto", description="what Cycles renders on")
@@ -327,7 +328,8 @@ class Job(BaseModel):
     def content(self) -> dict[str, Any]:
         """The fields that decide what a sequence holds, JSON-ready."""
         unused = set() if self.engine == "splat" else {"engine", *_SPLAT_FIELDS}
-        unused |= {field for field in ("rig", "pose_amplitude", "folders") if getattr(self, field) is None}
+        unused |= {field for field in ("rig", "pose_amplitude") if getattr(self, field) is None}
+        unused |= {"folders"} if self.folders != "spread" else set()
         return self.model_dump(mode="json", exclude={*_NOT_CONTENT, *unused})
 
 

@@ -142,6 +142,7 @@ def test_content_is_what_a_sequence_holds() -> None:
         {"frame_timeout": 5},
         {"labels": ["uv", "normals"]},
         {"label_pairs": ["2", 5, "first-last"]},
+        {"folders": "published"},
     ):
         assert Job(**change).content() == base
     changes: dict[str, Any] = {

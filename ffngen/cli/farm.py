@@ -16,12 +16,13 @@ from ffngen.cli.render import show_run
 from ffngen.cli.render_report import RenderReporter, duration
 from ffngen.cli.values import PLACE
 from ffngen.dataset.context import open_context
+from ffngen.dataset.layout import MAX_ENTRIES
 from ffngen.dataset.render import finish_dataset, open_run
 from ffngen.dataset.store import open_store
 from ffngen.farm.cost import estimated_cost, noted_cost, probe_cost
 from ffngen.farm.executors import EXECUTORS, RayOptions, execute
 from ffngen.farm.merge import merge_datasets
-from ffngen.farm.plan import MAX_ENTRIES, describe
+from ffngen.farm.plan import describe
 from ffngen.farm.run import render_part
 from ffngen.farm.shard import shard_index
 from ffngen.farm.status import failures
@@ -126,7 +127,7 @@ def _show_plan(job: Job, data: dict[str, Any]) -> None:
                  f"{duration(balance['ideal_hours'] * 3600)} if they were even"),
     ]  # fmt: skip
     if folder["entries"] > MAX_ENTRIES:
-        rows.append(("beware", f"{folder['folder']} holds {folder['entries']} folders; say folders: spread"))
+        rows.append(("beware", f"{folder['folder']} holds {folder['entries']} folders, which slows file systems down"))
     for name, value in rows:
         click.echo(f"{name:>11}  {value}")
 

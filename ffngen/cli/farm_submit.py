@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from ffngen.cli.values import PLACE
-from ffngen.farm.plan import MAX_ENTRIES
+from ffngen.dataset.layout import MAX_ENTRIES
 from ffngen.farm.slurm import SLURM_FOLDER, SlurmOptions, array_script, submit
 from ffngen.job import load_job
 from ffngen.url import Place

@@ -70,6 +70,10 @@ class Record(Enum):
 METADATA_FOLDER = "metadata"
 
 
+#: Entries of one folder from which on file systems and tools suffer.
+MAX_ENTRIES = 10_000
+
+
 def is_safe_name(name: str) -> bool:
     """Whether a name can be a folder of the dataset: letters, digits, ``.``, ``_`` and ``-``, no leading dot."""
     return _SAFE_NAME.fullmatch(name) is not None

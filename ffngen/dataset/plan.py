@@ -7,10 +7,12 @@ import itertools
 import os
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
-from ffngen.dataset.layout import ImageFormat, SequenceKey, SequenceLayout, is_safe_name, metadata_path
+from ffngen.dataset.layout import MAX_ENTRIES, ImageFormat, SequenceKey, SequenceLayout, is_safe_name, metadata_path
+from ffngen.errors import JobError
 from ffngen.flow.files import FlowFormat
 from ffngen.job import Job
 from ffngen.motion.tracked import TrackSampling, sample_times
@@ -68,8 +70,29 @@ class SequencePlan:
 def plan_sequences(job: Job, source: ParameterSource) -> list[SequencePlan]:
     """All sequences of a job: for each parameter set one of each length, before each camera of its rig.
 
+    :raises JobError: a folder would hold more than :data:`ffngen.dataset.layout.MAX_ENTRIES` sequences, and the job
+        does not say that it may.
     :raises FfngenError: the rig's cameras cannot be read.
     """
+    plans = _plans(job, source)
+    folder, entries = largest_folder(plans) if job.folders is None and len(plans) > MAX_ENTRIES else ("", 0)
+    if entries > MAX_ENTRIES:
+        raise JobError(
+            f"the folder {folder} would hold {entries} sequences, which slows file systems down",
+            where="folders",
+            mend="say folders: spread in the job (256 folders per emotion), or folders: published to have it so",
+        )
+    return plans
+
+
+def largest_folder(plans: Sequence[SequencePlan]) -> tuple[str, int]:
+    """The folder of the dataset with the most sequences, such as ``train/happy``, and how many; of the whole job."""
+    counts = Counter(plan.layout.key.folder.rpartition("/")[0] for plan in plans)
+    (folder, count), *_ = counts.most_common(1) or [("", 0)]
+    return folder, count
+
+
+def _plans(job: Job, source: ParameterSource) -> list[SequencePlan]:
     views = _views(job)
     seen: Counter[str] = Counter()
     plans: list[SequencePlan] = []

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ffngen.dataset.plan import SequencePlan
+from ffngen.dataset.plan import SequencePlan, largest_folder
 from ffngen.dataset.render import RenderRun
 from ffngen.farm.cost import Cost, disk_by_flow_format
 from ffngen.farm.shard import shard_index
 from ffngen.job import Job
-
-#: Where file systems and tools begin to suffer.
-MAX_ENTRIES = 10_000
 
 
 @dataclass(frozen=True)
@@ -58,13 +54,6 @@ def balance_of(plans: Sequence[SequencePlan], cost: Cost, shards: int) -> Balanc
         counts[index] += 1
         seconds[index] += cost.seconds(plan)
     return Balance(tuple(counts), tuple(seconds))
-
-
-def largest_folder(plans: Sequence[SequencePlan]) -> tuple[str, int]:
-    """The folder of the dataset with the most sequences, such as ``train/happy``, and how many; of the whole job."""
-    counts = Counter(plan.layout.key.folder.rpartition("/")[0] for plan in plans)
-    (folder, count), *_ = counts.most_common(1) or [("", 0)]
-    return folder, count
 
 
 def describe(job: Job, run: RenderRun, cost: Cost, shards: int) -> dict[str, Any]:

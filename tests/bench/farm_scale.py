@@ -45,7 +45,9 @@ def measure(*arguments: str) -> tuple[float, float]:
 def make(folder: Path, sequences: int) -> Path:
     """A dataset nine tenths of whose sequences are complete; returns its job file."""
     job_file = folder / "job.yaml"
-    job_file.write_text(f"out: {folder / 'dataset'}\nidentities: {sequences // 4}\nn_frames: [5, 10, 15, 20]\n")
+    job_file.write_text(
+        f"out: {folder / 'dataset'}\nidentities: {sequences // 4}\nn_frames: [5, 10, 15, 20]\nfolders: spread\n"
+    )
     context = open_context(load_job(job_file))
     root = context.job.out
     root.mkdir()

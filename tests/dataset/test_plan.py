@@ -9,7 +9,15 @@ from pathlib import Path
 import pytest
 
 from ffngen.dataset.layout import Output, Record, is_safe_name
-from ffngen.dataset.plan import estimate_bytes, estimate_core_seconds, folder_name, is_complete, plan_sequences
+from ffngen.dataset.plan import (
+    estimate_bytes,
+    estimate_core_seconds,
+    folder_name,
+    is_complete,
+    largest_folder,
+    plan_sequences,
+)
+from ffngen.errors import JobError
 from ffngen.job import Job
 
 
@@ -159,3 +167,14 @@ def test_complete_is_what_has_its_metadata(tmp_path: Path) -> None:
     metadata.rmdir()
     metadata.touch()
     assert is_complete(tmp_path, plan)
+
+
+def test_too_many_sequences_for_one_folder_are_refused_unless_the_job_says_so() -> None:
+    people = Source([f"p{i}" for i in range(10_001)], ["happy"] * 10_001)
+    everyone = {"out": Path("x"), "n_frames": 2, "splits": {"train": 1, "test": 0, "val": 0}}
+    with pytest.raises(JobError, match=r"folders.*train/happy would hold 10001 sequences.*folders: spread"):
+        plan_sequences(Job(**everyone), people)
+    assert largest_folder(plan_sequences(Job(**everyone, folders="published"), people)) == ("train/happy", 10_001)
+    folder, entries = largest_folder(plan_sequences(Job(**everyone, folders="spread"), people))
+    assert folder.startswith("train/happy/") and entries < 100
+    assert len(plan_sequences(Job(**everyone), Source(people.identities[1:], people.emotions[1:]))) == 10_000

@@ -15,9 +15,9 @@ from ffngen.cli import main
 from ffngen.dataset.folder_store import FolderStore
 from ffngen.dataset.layout import ImageFormat, SequenceKey, SequenceLayout, complete_sequences
 from ffngen.dataset.metadata import read_sequence
-from ffngen.dataset.plan import SequencePlan, estimate_bytes
+from ffngen.dataset.plan import SequencePlan, estimate_bytes, largest_folder
 from ffngen.farm.cost import Cost, disk_by_flow_format, noted_cost
-from ffngen.farm.plan import balance_of, largest_folder
+from ffngen.farm.plan import balance_of
 from ffngen.farm.shard import shard_index
 from ffngen.flow.files import FlowFormat
 from ffngen.job import Job
