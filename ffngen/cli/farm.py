@@ -119,7 +119,8 @@ def _show_plan(job: Job, data: dict[str, Any]) -> None:
         ("to render", f"{data['to_render']} of {data['sequences']} sequences, {data['pairs']} pairs, "
                       f"{data['images']} images"),
         ("cost", f"{fixed}{per_image}, {cost['source']}"),
-        ("work", f"{data['process_hours']:.4g} hours of one render process"),
+        ("work", f"{data['process_hours']:.4g} GPU-hours" if data["gpu_hours"] is not None
+                 else f"{data['process_hours']:.4g} hours of one render process"),
         ("disk", f"{data['disk_bytes'] / 1e9:.4g} GB with {job.flow_format}"),
         ("by format", f"GB: {disk}"),
         ("shards", f"{balance['shards']}, of {counts['min']} to {counts['max']} sequences"),

@@ -29,6 +29,7 @@ class Cost:
     :param source: where the figures come from, as words.
     :param bytes_per_image: of a colour image with its share of the sequence's other files; None: estimated.
     :param bytes_per_sequence: of what does not grow with the sequence.
+    :param device: what Cycles rendered on where it was measured: CPU, OPTIX, ...; None: not measured, or on several.
     """
 
     source: str
@@ -36,6 +37,12 @@ class Cost:
     seconds_per_image: float
     bytes_per_image: float | None = None
     bytes_per_sequence: float = 0.0
+    device: str | None = None
+
+    @property
+    def is_of_gpus(self) -> bool:
+        """Whether a second of a process is one of a GPU: processes get one each."""
+        return self.device not in (None, "CPU")
 
     def seconds(self, plan: SequencePlan) -> float:
         """What a sequence takes."""
@@ -59,18 +66,21 @@ def estimated_cost(job: Job, plans: list[SequencePlan], threads: int) -> Cost:
 def noted_cost(store: Store, digest: str) -> Cost | None:
     """From what a dataset's runs have noted of this job's sequences; None where they noted nothing."""
     samples: list[tuple[int, float]] = []
+    devices: set[str | None] = set()
     for _, lines in read_journals(store):
-        is_same = False
+        is_same, device = False, None
         for line in lines:
             if line["event"] == "begin":
-                is_same = line.get("job_digest") == digest
+                is_same, device = line.get("job_digest") == digest, line.get("device")
             elif line["event"] == "done" and is_same:
                 images, seconds = line.get("images"), line.get("seconds")
                 if isinstance(images, int) and isinstance(seconds, int | float) and images > 0 and seconds > 0:
                     samples.append((images, seconds))
+                    devices.add(device if isinstance(device, str) else None)
     if not samples:
         return None
-    return _fit(samples, f"measured on {len(samples)} sequences of this dataset")
+    cost = _fit(samples, f"measured on {len(samples)} sequences of this dataset")
+    return replace(cost, device=next(iter(devices))) if len(devices) == 1 else cost
 
 
 def probe_cost(context: JobContext, plans: list[SequencePlan]) -> Cost:
@@ -104,6 +114,7 @@ def probe_cost(context: JobContext, plans: list[SequencePlan]) -> Cost:
         seconds / shortest,
         float(sizes[0]),
         float(sizes[1]),
+        device,
     )
 
 

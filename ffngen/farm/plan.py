@@ -74,6 +74,7 @@ def describe(job: Job, run: RenderRun, cost: Cost, shards: int) -> dict[str, Any
         "images": sum(plan.images for plan in missing),
         "cost": cost.to_json(),
         "process_hours": round(seconds / 3600, 4),
+        "gpu_hours": round(seconds / 3600, 4) if cost.is_of_gpus else None,
         "disk_bytes": disk[job.flow_format],
         "disk_bytes_by_flow_format": disk,
         "largest_folder": {"folder": folder, "entries": entries},

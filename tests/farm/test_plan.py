@@ -12,15 +12,17 @@ from farm_runs import JOB, end, start
 from stand_in import FakeBlender
 
 from ffngen.cli import main
+from ffngen.dataset.context import open_context
 from ffngen.dataset.folder_store import FolderStore
 from ffngen.dataset.layout import ImageFormat, SequenceKey, SequenceLayout, complete_sequences
 from ffngen.dataset.metadata import read_sequence
 from ffngen.dataset.plan import SequencePlan, estimate_bytes, largest_folder
 from ffngen.farm.cost import Cost, disk_by_flow_format, noted_cost
+from ffngen.farm.journal import journal_path
 from ffngen.farm.plan import balance_of
 from ffngen.farm.shard import shard_index
 from ffngen.flow.files import FlowFormat
-from ffngen.job import Job
+from ffngen.job import Job, load_job
 
 
 def plans(count: int, n: int = 5) -> list[SequencePlan]:
@@ -82,6 +84,29 @@ def test_the_plan_of_a_job(tmp_path: Path) -> None:
     text = CliRunner().invoke(main, ["farm", "plan", str(job), "--out", str(tmp_path / "out"), "--shards", "8"]).stdout
     assert "80 of 80 sequences, 520 pairs" in text
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("devices", "gpu_hours"), [(["OPTIX", "OPTIX"], 1.0), (["CPU"], None), (["OPTIX", "CPU"], None)]
+)
+def test_hours_of_gpus(devices: list[str], gpu_hours: float | None, tmp_path: Path) -> None:
+    """What runs noted on GPUs is counted in GPU-hours; a mixture of devices is not."""
+    job = tmp_path / "job.yaml"
+    job.write_text("identities: 100\nn_frames: 5\n")
+    digest = open_context(load_job(job)).digest
+    for i, device in enumerate(devices):
+        journal = tmp_path / "out" / journal_path(f"node{i}~1~1~0")
+        journal.parent.mkdir(parents=True, exist_ok=True)
+        lines = [
+            {"event": "begin", "time": 0, "host": f"node{i}", "job_digest": digest, "device": device},
+            {"event": "done", "time": 36, "name": "p0_e0_n5", "seconds": 36.0, "images": 9},
+        ]
+        journal.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    data = invoke(job, "--out", tmp_path / "out")
+    assert data["process_hours"] == 1.0 and data["gpu_hours"] == gpu_hours
+    text = CliRunner().invoke(main, ["farm", "plan", str(job), "--out", str(tmp_path / "out")]).stdout
+    assert ("1 GPU-hours" in text) is (gpu_hours is not None)
+    assert ("1 hours of one render process" in text) is (gpu_hours is None)
 
 
 def test_cost_from_what_runs_noted_and_from_a_probe(fake_blender: FakeBlender, tmp_path: Path) -> None:
