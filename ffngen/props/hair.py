@@ -24,6 +24,8 @@ from ffngen.props.wardrobe import Wardrobe
 _COLUMNS, _ROWS, _CURTAIN_ROWS = 96, 30, 12
 #: Where the skull's middle lies above the eyes, millimetres.
 _CENTRE_HEIGHT = 42.0
+#: How many locks end below a fringe's edge, within how many degrees from the front, and which share of each lies on it.
+_FRINGE_ENDS, _FRONT, _ON_SURFACE = 170, 50.0, 0.6
 _LOCKS = {"cropped": 0, "short": 320, "fringe": 380, "long": 420}
 
 
@@ -50,6 +52,8 @@ def scalp_hair(site: Site, look: Look, wardrobe: Wardrobe, rng: np.random.Genera
     count = _LOCKS[wardrobe.hair]
     if count:
         props.append(_locks(site, shell, colour, count, rng))
+    if wardrobe.hair == "fringe":
+        props.append(_fringe_ends(site, shell, colour, rng))
     return props
 
 
@@ -159,6 +163,34 @@ def _locks(site: Site, shell: _Shell, colour: Array64, count: int, rng: np.rando
     points, faces, places = strips(curves, rng.uniform(3.0, 7.5, count), np.cross(tangent, outward(where)))
     shade = np.repeat(np.exp(rng.normal(0, 0.25, count)), len(points) // count)[:, None]
     # A lock's share of the pattern that runs around the skull is as wide as the lock.
+    grain = np.stack([places[:, 0] + 0.012 * places[:, 1], 0.3 * places[:, 2]], axis=-1)
+    return site.fixed("hair", "hair", points, faces, colour * shade, grain)
+
+
+def _fringe_ends(site: Site, shell: _Shell, colour: Array64, rng: np.random.Generator) -> Prop:
+    """Locks that run on below a fringe's edge, each to a point of its own: hair is not cut in a line."""
+    rows, columns = shell.points.shape[:2]
+    at = (np.linspace(0, 1, rows), np.linspace(0, 1, columns))
+    surface, outward = (RegularGridInterpolator(at, values) for values in (shell.points, shell.outward))
+    column = 0.5 + rng.uniform(-_FRONT, _FRONT, _FRINGE_ENDS) / 360
+    begin = rng.uniform(0.72, 0.93, _FRINGE_ENDS)
+    steps = np.linspace(0, 1, 7)
+    along = begin[:, None] + (1 - begin)[:, None] * np.minimum(steps / _ON_SURFACE, 1)
+    drift = rng.normal(0, 0.008, (_FRINGE_ENDS, 1)) * steps
+    where = np.stack([along, np.clip(column[:, None] + drift, 0, 1)], axis=-1)
+    lift = rng.uniform(0.4, 1.6, (_FRINGE_ENDS, 1)) * np.interp(steps, [0, 0.2, 1], [-0.5, 1, 1])
+    curves = surface(where) + outward(where) * lift[..., None]
+    # Past the edge they go on as the surface ends, more or less askew, and bend towards the skin.
+    edge = where[:, -1] * [0, 1] + [1, 0]
+    down = surface(edge) - surface(edge - [0.06, 0])
+    down /= np.linalg.norm(down, axis=1, keepdims=True)
+    down[:, 0] += rng.normal(0, 0.15, _FRINGE_ENDS)
+    past = np.maximum(steps - _ON_SURFACE, 0) / (1 - _ON_SURFACE)
+    length = rng.gamma(2.0, 2.2, _FRINGE_ENDS)
+    curves = curves + down[:, None] * (length[:, None] * past)[..., None] - outward(where) * (lift * past**2)[..., None]
+    tangent = np.gradient(curves, axis=1)
+    points, faces, places = strips(curves, rng.uniform(2.0, 5.0, _FRINGE_ENDS), np.cross(tangent, outward(where)))
+    shade = np.repeat(np.exp(rng.normal(0, 0.25, _FRINGE_ENDS)), len(points) // _FRINGE_ENDS)[:, None]
     grain = np.stack([places[:, 0] + 0.012 * places[:, 1], 0.3 * places[:, 2]], axis=-1)
     return site.fixed("hair", "hair", points, faces, colour * shade, grain)
 
