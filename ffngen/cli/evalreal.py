@@ -249,6 +249,10 @@ def _content(points: Any, names: tuple[str, ...]) -> dict[str, Any]:
     context = click.get_current_context()
     aside = ("out", "as_json", "worst", "flows")
     files = {name: weights_file(name) for name in names}
+    for option in ("head", "masks"):
+        given = Path(str(context.params.get(option) or ""))
+        inside = given.iterdir() if given.is_dir() and given.name else [given]
+        files |= {f"{option} {file.name}": file for file in inside if file.is_file()}
     return {
         "command": context.info_name,
         "options": {name: str(value) for name, value in context.params.items() if name not in aside},

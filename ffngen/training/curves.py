@@ -38,7 +38,8 @@ def draw_curves(path: Path, entries: list[dict[str, Any]], title: str) -> None:
         axis.set_title(f"{text}, end-point error (px)")
     for axis in axes:
         axis.set_xlabel("step")
-        axis.set_yscale("log")
+        # An error of 0 has no place on a logarithm's axis.
+        axis.set_yscale("log" if all((line.get_ydata() > 0).all() for line in axis.lines) else "linear")
         axis.grid(alpha=0.3)
         if axis.get_legend_handles_labels()[0]:
             axis.legend()
