@@ -33,42 +33,71 @@ DIRECTIONS = 256
 DEGREES = np.repeat(np.arange(5), [1, 3, 5, 7, 9])
 BASIS = len(DEGREES)
 
-#: What skin reflects straight on, for a refractive index of 1.4, and at a grazing angle, where roughness shadows it.
-REFLECTANCE, ROUGH_GRAZING = 0.028, 0.35
+#: Order of each; those below 0 change their sign when left and right are exchanged.
+ORDERS = np.concatenate([np.arange(-degree, degree + 1) for degree in range(5)])
 
-#: What a lobe of skin's roughness leaves of each degree.
-_BLUR = np.array([1.0, 0.8, 0.5, 0.25, 0.1])[DEGREES]
+#: What the cosine makes of a unit of each (Ramamoorthi and Hanrahan 2001).
+_COSINE = np.array([1.0, 2 / 3, 1 / 4, 0.0, -1 / 24])[DEGREES]
+
+#: What skin reflects straight on, for a refractive index of 1.4, and how rough it is: its micro-facets' slopes are the
+#: square of it.
+REFLECTANCE, ROUGHNESS = 0.028, 0.55
+
+#: The least cosine to the line of sight that gloss is told for.
+_LEAST_FACING = 0.1
 
 
-def transfer(vertices: NDArray[Any], faces: NDArray[Any], normals: Array64) -> Array64:
-    """T: (V, BASIS) float64, of a posed head in the world.
+def transfer(
+    vertices: NDArray[Any], faces: NDArray[Any], normals: Array64, T_world_cam: Array64
+) -> tuple[Array64, Array64]:
+    """T and G of a posed head: (V, BASIS) float64 each; light l gives the radiance ``a T l + G l``.
 
-    :param vertices: (V, 3), metres.
-    :param normals: (V, 3), unit.
+    Light is held in the camera's axes, turned over: x to the right, y up, z towards the camera.
+
+    :param vertices: (V, 3), metres, world.
+    :param normals: (V, 3), unit, world.
+    :param T_world_cam: (4, 4), the camera.
     """
     sky = fibonacci_sphere(DIRECTIONS)
+    basis = harmonics(sky @ T_world_cam[:3, :3] * [1, -1, -1])
     cosines = normals @ sky.T
     vertex, direction = np.nonzero(cosines > 0.02)
     free = Occluder(vertices, faces).is_free(vertices[vertex] + 5e-4 * normals[vertex], sky[direction])
+    vertex, direction = vertex[free], direction[free]
+    cosine = cosines[vertex, direction]
     kept = np.zeros_like(cosines)
-    kept[vertex, direction] = cosines[vertex, direction] * free
-    result: Array64 = kept @ harmonics(sky) * (4 / DIRECTIONS)
+    kept[vertex, direction] = cosine
+    matt: Array64 = kept @ basis * (4 / DIRECTIONS)
+    sight = T_world_cam[:3, 3] - vertices
+    sight /= np.linalg.norm(sight, axis=1, keepdims=True)
+    facing = np.clip((normals * sight).sum(axis=1), _LEAST_FACING, 1)
+    half = sight[vertex] + sky[direction]
+    half /= np.linalg.norm(half, axis=1, keepdims=True)
+    kept[vertex, direction] = _reflected(cosine, facing[vertex], (half * normals[vertex]).sum(axis=1), (half * sight[vertex]).sum(axis=1))
+    glossy: Array64 = kept @ basis * (4 * np.pi / DIRECTIONS)
+    return matt, glossy
+
+
+def _reflected(light: Array64, sight: Array64, half: Array64, tilt: Array64) -> Array64:
+    """What a rough surface mirrors of a radiance, per solid angle: its BRDF times the cosine to the light.
+
+    Cosines, all above 0: of the light, the line of sight and the half vector to the normal; of the half vector to the
+    line of sight. Cook and Torrance's model with the distribution and the shadowing of Walter et al. 2007 (GGX), and
+    Schlick's Fresnel term.
+    """
+    squared = ROUGHNESS**4
+    distribution = squared / (np.pi * (half**2 * (squared - 1) + 1) ** 2)
+    shadowing = 1.0
+    for cosine in (light, sight):
+        shadowing = shadowing * 2 * cosine / (cosine + np.sqrt(squared + (1 - squared) * cosine**2))
+    fresnel = REFLECTANCE + (1 - REFLECTANCE) * (1 - np.clip(tilt, 0, 1)) ** 5
+    result: Array64 = distribution * shadowing * fresnel / (4 * sight)
     return result
 
 
-def gloss(points: NDArray[Any], normals: Array64, openness: Array64, eye: Array64) -> Array64:
-    """(V, BASIS) float64: the radiance that is mirrored to a camera, per coefficient, of a surface of any colour.
-
-    :param points: (V, 3), metres; ``normals``: (V, 3), unit.
-    :param openness: (V,) the share of the sky that is seen, weighted by the cosine: ``transfer[:, 0]``.
-    :param eye: (3,), metres: the camera's position.
-    """
-    sight = eye - points
-    sight = sight / np.linalg.norm(sight, axis=1, keepdims=True)
-    cosine = np.clip((normals * sight).sum(axis=1, keepdims=True), 0, 1)
-    mirrored = 2 * cosine * normals - sight
-    fresnel = REFLECTANCE + (ROUGH_GRAZING - REFLECTANCE) * (1 - cosine) ** 5
-    result: Array64 = fresnel * np.clip(openness, 0, 1)[:, None] * harmonics(mirrored) * _BLUR
+def irradiance_of(normals: Array64) -> Array64:
+    """(N, BASIS): the irradiance over pi of free surfaces of unit normals (N, 3), per coefficient."""
+    result: Array64 = harmonics(normals) * _COSINE
     return result
 
 

@@ -12,9 +12,9 @@ from ffngen.appearance.layout import FaceLayout
 from ffngen.appearance.uv_raster import rasterise
 from ffngen.errors import InputFileError
 from ffngen.head.model import HeadModel
-from ffngen.texture.light import gloss, transfer
-from ffngen.texture.mean_skin import mean_look, paint_mean_skin
-from ffngen.texture.patch import Patch, is_plain
+from ffngen.texture.light import transfer
+from ffngen.texture.mean_skin import MEAN_PIGMENTS, mean_look, paint_mean_skin
+from ffngen.texture.patch import Patch, is_bare, is_plain
 from ffngen.texture.shading import Sample, estimate_light, unlit
 from ffngen.texture.view import Projected, View, project
 
@@ -59,7 +59,7 @@ def light_views(model: HeadModel, layout: FaceLayout, views: Sequence[View]) -> 
     """
     patch = Patch.of_skin(model, layout, rasterise(model, COARSE))
     # Any tone will do: only where skin is redder or darker than elsewhere counts.
-    mean_skin = paint_mean_skin(model, mean_look(0.3, 0.5), COARSE).reshape(-1, 3)[patch.texels].astype(np.float64)
+    mean_skin = paint_mean_skin(model, mean_look(*MEAN_PIGMENTS), COARSE).reshape(-1, 3)[patch.texels].astype(np.float64)
     plain = is_plain(patch, layout)
     samples, parts = [], []
     for view in views:
@@ -69,11 +69,12 @@ def light_views(model: HeadModel, layout: FaceLayout, views: Sequence[View]) -> 
             what = "the head's parameters and camera put no face into the picture"
             raise InputFileError(what, where=view.name, mend="give the picture that they were tracked in")
         vertices = view.vertices.astype(np.float64)
-        T = transfer(vertices, model.faces, seen.normals)
-        T = patch.surface.fitted(T, np.ones(len(T)), _SCATTERED)
-        G = gloss(vertices, seen.normals, T[:, 0], view.camera.position)
+        T, G = (
+            patch.surface.fitted(part, np.ones(len(part)), _SCATTERED)
+            for part in transfer(vertices, model.faces, seen.normals, view.camera.T_world_cam)
+        )
         parts.append((T, G))
         at_texels = (patch.surface.spread(part).astype(np.float64) for part in (T, G))
         samples.append(Sample(seen.colour.astype(np.float64), weight / weight.max(), *at_texels))
-    lights, albedo = estimate_light(samples, mean_skin, [view.camera for view in views])
+    lights, albedo = estimate_light(samples, mean_skin, is_bare(patch, layout))
     return [LitView(view, T, G, light) for view, (T, G), light in zip(views, parts, lights, strict=True)], albedo

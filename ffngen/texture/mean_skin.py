@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from ffngen.appearance.colour import srgb_to_linear
 from ffngen.appearance.look import Look
-from ffngen.appearance.pigment import skin_albedo
+from ffngen.appearance.pigment import HAEMOGLOBIN, MELANIN, skin_albedo
 from ffngen.appearance.skin import paint
 from ffngen.head.model import HeadModel
 
@@ -18,6 +18,12 @@ Rgb3 = tuple[float, float, float]
 #: Linear light; what eyes and brows are painted with where none were seen.
 _BROWN: Rgb3 = (0.055, 0.028, 0.013)
 _DARK: Rgb3 = (0.022, 0.013, 0.008)
+
+#: The melanin and the haemoglobin of a skin that stands for all; of people, in the mean and as standard deviations; and by
+#: how much skin's colour deviates from what they make, as a logarithm.
+MEAN_PIGMENTS = (0.3, 0.5)
+_TONES_MEAN, _TONES_SPREAD = (0.5, 0.5), (0.3, 0.25)
+_OTHER_PIGMENTS = 0.03
 
 #: Pores and mottling come from one seed for everybody.
 _SEED = 0
@@ -44,6 +50,14 @@ def mean_look(melanin: float, haemoglobin: float, iris: Rgb3 | None = None, hair
         age=0.0,
         pores=1.0,
     )
+
+
+def tone_prior() -> tuple[Array64, Array64]:
+    """What tones people have: mean (3,) and precision (3, 3) of the logarithm of skin over that of :data:`MEAN_PIGMENTS`."""
+    pigments = np.stack([MELANIN, HAEMOGLOBIN]).astype(np.float64)
+    mean = (np.array(MEAN_PIGMENTS) - np.array(_TONES_MEAN)) @ pigments
+    covariance = pigments.T @ np.diag(np.square(_TONES_SPREAD)) @ pigments + _OTHER_PIGMENTS**2 * np.eye(3)
+    return mean, np.linalg.inv(covariance)
 
 
 def paint_mean_skin(model: HeadModel, look: Look, size: int) -> Array32:

@@ -73,3 +73,10 @@ def is_plain(patch: Patch, layout: FaceLayout) -> Bools:
     lips = layout.outer_lips
     plain &= (np.abs(x) > np.abs(lips[:, 0]).max() + 2) | (y > lips[:, 1].max() + 2) | (y < lips[:, 1].min() - 2)
     return plain
+
+
+def is_bare(patch: Patch, layout: FaceLayout) -> NDArray[np.float64]:
+    """(N,) from 0 to 1: how sure it is that no beard grows on texels of the face: above the mouth's height, in front."""
+    x, y, z = patch.points.T
+    below = (layout.nose_base_y - y + 6) / 10
+    return 1 - 0.95 * np.clip(below, 0, 1).astype(np.float64)

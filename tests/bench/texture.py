@@ -24,6 +24,7 @@ from __future__ import annotations
 import importlib.util
 import itertools
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -50,12 +51,12 @@ PEOPLE = (101, 102, 103, 104)
 VIEWS, POSES = (-35, 0, 35), (0, 30)
 
 
-def make(folder: Path) -> None:
-    """Write the true textures and the two tables of poses."""
+def make(folder: Path, people: Sequence[int]) -> None:
+    """Write the true textures and the two tables of poses, of people of some seeds."""
     model = load_head("open")
     (folder / "true").mkdir(parents=True, exist_ok=True)
     tables: dict[str, list[Any]] = {"views": [], "poses": []}
-    for index, seed in enumerate(PEOPLE):
+    for index, seed in enumerate(people):
         name = f"person{index}"
         (folder / "true" / f"{name}.png").write_bytes(encode_png(generate_texture(model, seed=seed)[..., :3]))
         base = sample_parameter_set(
@@ -137,11 +138,12 @@ def similarities(folder: Path) -> dict[str, list[float]]:
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--make", "making", is_flag=True)
+@click.option("--people", default=",".join(map(str, PEOPLE)), show_default=True, help="Seeds, with --make.")
 @click.option("--json", "as_json", is_flag=True)
-def main(folder: Path, making: bool, as_json: bool) -> None:
+def main(folder: Path, making: bool, people: str, as_json: bool) -> None:
     """See the text of this file."""
     if making:
-        make(folder)
+        make(folder, [int(seed) for seed in people.split(",")])
         return
     quality = {name: psnr(folder, name) for name in ("textures", "studio_textures")}
     cosines = similarities(folder)
