@@ -31,6 +31,9 @@ _IRIS: tuple[tuple[Rgb, float, float, float], ...] = (
     ((0.150, 0.185, 0.205), 0.0, 0.3, 1.2),
 )
 
+#: The colours alone.
+NATURAL_HAIR: tuple[Rgb, ...] = tuple(colour for colour, *_ in _HAIR)
+
 
 @dataclass(frozen=True)
 class Look:

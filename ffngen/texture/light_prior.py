@@ -37,13 +37,11 @@ class LightPrior:
 
     :param mean: (BASIS, 3).
     :param precision: (3 BASIS, 3 BASIS), of the coefficients channel by channel.
-    :param exposure: (3,) the mean logarithm of the irradiance over pi, over the parts of a face that face the camera.
-    :param exposure_precision: (3, 3), of that.
+    :param exposure_precision: (3, 3), of the logarithm of :func:`exposure`.
     """
 
     mean: Array64
     precision: Array64
-    exposure: Array64
     exposure_precision: Array64
 
 
@@ -69,9 +67,7 @@ def light_prior() -> LightPrior:
     flat = drawn_lights.transpose(0, 2, 1).reshape(len(drawn_lights), -1)
     covariance = np.cov(flat.T) + _UNSEEN**2 * np.eye(3 * BASIS)
     exposures = np.log(np.stack([exposure(light) for light in drawn_lights]))
-    return LightPrior(
-        drawn_lights.mean(axis=0), np.linalg.inv(covariance), np.full(3, exposures.mean()), np.linalg.inv(np.cov(exposures.T))
-    )
+    return LightPrior(drawn_lights.mean(axis=0), np.linalg.inv(covariance), np.linalg.inv(np.cov(exposures.T)))
 
 
 def _coefficients(lighting: Lighting, surroundings: Array64) -> Array64:

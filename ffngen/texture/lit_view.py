@@ -14,8 +14,8 @@ from ffngen.errors import InputFileError
 from ffngen.head.model import HeadModel
 from ffngen.texture.light import transfer
 from ffngen.texture.mean_skin import MEAN_PIGMENTS, mean_look, paint_mean_skin
-from ffngen.texture.patch import Patch, is_bare, is_plain
-from ffngen.texture.shading import Sample, estimate_light, unlit
+from ffngen.texture.patch import Patch, is_bare, is_plain, is_scalp
+from ffngen.texture.shading import Sample, SkinModel, estimate_light, unlit
 from ffngen.texture.view import Projected, View, project
 
 Array64 = NDArray[np.float64]
@@ -60,12 +60,12 @@ def light_views(model: HeadModel, layout: FaceLayout, views: Sequence[View]) -> 
     patch = Patch.of_skin(model, layout, rasterise(model, COARSE))
     # Any tone will do: only where skin is redder or darker than elsewhere counts.
     mean_skin = paint_mean_skin(model, mean_look(*MEAN_PIGMENTS), COARSE).reshape(-1, 3)[patch.texels].astype(np.float64)
-    plain = is_plain(patch, layout)
+    plain, scalp = is_plain(patch, layout), is_scalp(patch, layout)
     samples, parts = [], []
     for view in views:
         seen = project(view, model.faces, patch.corners, patch.barycentric)
-        weight = np.where(plain, seen.weight, 0)
-        if (weight > 0).sum() < _LEAST_SEEN:
+        weight = np.where(plain | scalp, seen.weight, 0)
+        if (seen.weight[plain] > 0).sum() < _LEAST_SEEN:
             what = "the head's parameters and camera put no face into the picture"
             raise InputFileError(what, where=view.name, mend="give the picture that they were tracked in")
         vertices = view.vertices.astype(np.float64)
@@ -76,5 +76,6 @@ def light_views(model: HeadModel, layout: FaceLayout, views: Sequence[View]) -> 
         parts.append((T, G))
         at_texels = (patch.surface.spread(part).astype(np.float64) for part in (T, G))
         samples.append(Sample(seen.colour.astype(np.float64), weight / weight.max(), *at_texels))
-    lights, albedo = estimate_light(samples, mean_skin, is_bare(patch, layout))
-    return [LitView(view, T, G, light) for view, (T, G), light in zip(views, parts, lights, strict=True)], albedo
+    estimate = estimate_light(samples, SkinModel(mean_skin, is_bare(patch, layout), scalp))
+    lit = [LitView(view, T, G, light) for view, (T, G), light in zip(views, parts, estimate.lights, strict=True)]
+    return lit, estimate.tone

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ffngen.appearance.hair import around_skull, hairline
 from ffngen.appearance.layout import FaceLayout
 from ffngen.appearance.skin import faces_of_skin
 from ffngen.appearance.uv_raster import UvRaster
 from ffngen.head.model import HeadModel
+from ffngen.texture.mean_skin import MEAN_PIGMENTS, mean_look
 from ffngen.texture.surface import Surface
+
+#: The highest hairline and the farthest recession of it (:class:`ffngen.appearance.look.Look`); how far inside hair is
+#: dense, and above which height, over the eyes, there are no ears. Millimetres.
+_HIGHEST, _FARTHEST = 74.0, 22.0
+_INTO_HAIR, _ABOVE_EARS = 10.0, 35.0
 
 Array32 = NDArray[np.float32]
 Bools = NDArray[np.bool_]
@@ -80,3 +87,11 @@ def is_bare(patch: Patch, layout: FaceLayout) -> NDArray[np.float64]:
     x, y, z = patch.points.T
     below = (layout.nose_base_y - y + 6) / 10
     return 1 - 0.95 * np.clip(below, 0, 1).astype(np.float64)
+
+
+def is_scalp(patch: Patch, layout: FaceLayout) -> Bools:
+    """(N,) bool: texels where everybody who has hair has it: well above any hairline, and above the ears."""
+    receded = replace(mean_look(*MEAN_PIGMENTS), hairline=_HIGHEST, recession=_FARTHEST)
+    lower = hairline(receded)(around_skull(patch.points, layout))
+    scalp: Bools = patch.points[:, 1] > np.maximum(lower + _INTO_HAIR, _ABOVE_EARS)
+    return scalp

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ffngen.appearance.lighting import FACE_EXPOSURE
+from ffngen.appearance.look import NATURAL_HAIR
 from ffngen.texture.light import BASIS
 from ffngen.texture.light_prior import LightPrior, exposure, light_prior
 from ffngen.texture.mean_skin import tone_prior
@@ -29,7 +30,7 @@ Array64 = NDArray[np.float64]
 Array32 = NDArray[np.float32]
 
 #: Relative deviation from the mean skin up to which a texel counts fully.
-_INLIER = 0.12
+_INLIER, _INLIER_HAIR = 0.12, 0.25
 
 #: As many texels' worth of independent measurements a view is: skin's mottling is alike over a centimetre.
 _INDEPENDENT = 150
@@ -40,6 +41,9 @@ _COMMON = 0.5
 
 #: The irradiance that is divided by is at least this share of the face's mean, and at most this multiple.
 LEAST_LIGHT, MOST_LIGHT = 0.22, 2.5
+
+#: How much texels of the scalp count against the face's; and after so many rounds of the face alone.
+_SCALP, _FACE_ALONE = 0.5, 2
 
 _ROUNDS, _REWEIGHTINGS = 6, 4
 
@@ -63,32 +67,84 @@ class Sample:
     gloss: Array64
 
 
-def estimate_light(samples: Sequence[Sample], mean_skin: Array64, bare: Array64) -> tuple[list[Array64], Array64]:
-    """The light of each view: (BASIS, 3) coefficients, so that ``transfer @ light`` is the irradiance over pi.
+@dataclass(frozen=True)
+class SkinModel:
+    """What is known of S texels before they are seen.
 
-    :param mean_skin: (S, 3) albedo of a mean skin at the texels, linear; only its pattern counts, not its tone.
-    :param bare: (S,) from 0 to 1: how sure it is that no beard covers the skin.
-    :returns: the lights, and the median albedo (3,) of the skin that is seen.
+    :param pattern: (S, 3) albedo of a mean skin, linear; its tone does not count.
+    :param bare: (S,) from 0 to 1: how sure it is that nothing grows there.
+    :param scalp: (S,) bool: where hair grows, if any does: of one colour.
     """
+
+    pattern: Array64
+    bare: Array64
+    scalp: NDArray[np.bool_]
+
+    @property
+    def inlier(self) -> Array64:
+        """(S,) relative deviation up to which a texel counts fully."""
+        return np.where(self.scalp, _INLIER_HAIR, _INLIER)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Of a person's pictures.
+
+    :param lights: (BASIS, 3) of each view.
+    :param tone: (3,) the median albedo of the face.
+    :param hair: (3,) the albedo of the hair; None for a bald head.
+    """
+
+    lights: list[Array64]
+    tone: Array64
+    hair: Array64 | None
+
+
+def estimate_light(samples: Sequence[Sample], skin: SkinModel) -> Estimate:
+    """The light of each view: (BASIS, 3) coefficients, so that ``transfer @ light`` is the irradiance over pi."""
     prior = light_prior()
-    own = np.zeros_like(mean_skin)
-    tone, known = np.ones(3), np.ones(len(mean_skin), dtype=bool)
+    base, own = skin.pattern, np.zeros_like(skin.pattern)
+    tone, hair = np.ones(3), None
     lights = [prior.mean.copy() for _ in samples]
     for round_ in range(_ROUNDS):
-        albedo = np.maximum(mean_skin * tone * np.exp(own), 1e-3)
         if round_:
-            lights = [_fit(sample, albedo, prior, bare) for sample in samples]
-        deviation, count = _deviation(samples, lights, mean_skin)
-        known = count > 0
-        tone = np.exp(np.median(deviation[known & (bare > 0.5)], axis=0))
+            albedo = np.clip(base * np.exp(own), 1e-3, 0.95)
+            sure = np.where(skin.scalp, _SCALP if round_ > _FACE_ALONE else 0.0, skin.bare)
+            lights = [_fit(sample, albedo, prior, sure, skin.inlier)[0] for sample in samples]
+        deviation, count = _deviation(samples, lights, skin.pattern)
+        known = (count > 0) & ~skin.scalp
+        tone = np.exp(np.median(deviation[known & (skin.bare > 0.5)], axis=0))
         gain = _gain(lights, np.log(tone), prior)
         lights = [light * gain for light in lights]
         deviation -= np.log(gain)
         tone /= gain
+        base = skin.pattern * tone
+        if round_ == _FACE_ALONE:
+            hair = _hair(samples, skin, base, np.clip(base * np.exp(own), 1e-3, 0.95), prior)
+        if hair is not None:
+            base[skin.scalp] = hair
         # What one view shows may be the light as well as the skin; what several agree on is the skin.
         trust = np.where(count > 0, (count - 1) / np.maximum(count, 1), 0)[:, None]
-        own = np.clip(deviation - np.log(tone), -1.5, 1.5) * trust
-    return lights, np.median(mean_skin[known], axis=0) * tone
+        trust = np.where(skin.scalp[:, None], 0.5, 1) * trust
+        own = np.clip(deviation - np.log(base / skin.pattern), -1.5, 1.5) * trust
+    return Estimate(lights, np.median(skin.pattern[known], axis=0) * tone, hair)
+
+
+def _hair(
+    samples: Sequence[Sample], skin: SkinModel, bald: Array64, albedo: Array64, prior: LightPrior
+) -> Array64 | None:
+    costs = []
+    for colour in [None, *NATURAL_HAIR]:
+        trial = albedo.copy()
+        trial[skin.scalp] = bald[skin.scalp] if colour is None else colour
+        sure = np.where(skin.scalp, _SCALP, skin.bare)
+        costs.append(sum(_fit(sample, trial, prior, sure, skin.inlier)[1] for sample in samples))
+    best = int(np.argmin(costs))
+    if DEBUG: print("   hair costs", np.round(costs, 1), best)
+    return None if best == 0 else np.array(NATURAL_HAIR[best - 1])
+
+
+DEBUG = False
 
 
 def unlit(colour: NDArray[Any], irradiance: NDArray[Any], gloss: NDArray[Any]) -> Array32:
@@ -100,31 +156,36 @@ def unlit(colour: NDArray[Any], irradiance: NDArray[Any], gloss: NDArray[Any]) -
     return albedo
 
 
-def _fit(sample: Sample, albedo: Array64, prior: LightPrior, bare: Array64) -> Array64:
-    """Light (BASIS, 3) under which skin of an albedo (S, 3) looks like a view; texels that do not fit count less."""
-    seen = sample.weight * bare > 0
+def _fit(
+    sample: Sample, albedo: Array64, prior: LightPrior, sure: Array64, inlier: Array64
+) -> tuple[Array64, float]:
+    """Light (BASIS, 3) under which skin of an albedo (S, 3) looks like a view, and minus the logarithm of its
+    likelihood; texels that do not fit count less."""
+    seen = sample.weight * sure > 0
     if not seen.any():
-        return prior.mean.copy()
-    w, colour, a = (sample.weight * bare)[seen], sample.colour[seen], albedo[seen]
+        return prior.mean.copy(), 0.0
+    w, colour, a, inlier = (sample.weight * sure)[seen], sample.colour[seen], albedo[seen], inlier[seen, None]
     systems = [a[:, c, None] * sample.transfer[seen] + sample.gloss[seen] for c in range(3)]
     light = prior.mean.copy()
     level = a * FACE_EXPOSURE
     robust = np.ones_like(w)
+    share = _INDEPENDENT / w.sum()
     for _ in range(_REWEIGHTINGS):
         normal, right = prior.precision.copy(), prior.precision @ prior.mean.T.ravel()
-        total = (w * robust).sum()
+        deviation = inlier * np.maximum(level, _DARK * a)
         for c, A in enumerate(systems):
-            deviation = _INLIER * np.maximum(level[:, c], _DARK * a[:, c])
-            weighted = A * (_INDEPENDENT / total * w * robust / deviation**2)[:, None]
+            weighted = A * (share * w * robust / deviation[:, c] ** 2)[:, None]
             part = slice(c * BASIS, (c + 1) * BASIS)
             normal[part, part] += weighted.T @ A
             right[part] += weighted.T @ colour[:, c]
         light = np.linalg.solve(normal, right).reshape(3, BASIS).T
         level = np.stack([A @ light[:, c] for c, A in enumerate(systems)], axis=1)
-        size = np.abs(colour - level) / np.maximum(level, _DARK * a)
+        size = (np.abs(colour - level) / np.maximum(level, _DARK * a) / inlier).max(axis=1)
         # Hair, brows and beards are far off, and count almost nothing.
-        robust = 1 / (1 + (size.max(axis=1) / _INLIER) ** 2)
-    return light
+        robust = 1 / (1 + size**2)
+    off = (light - prior.mean).T.ravel()
+    cost = 0.5 * off @ prior.precision @ off + 0.5 * share * (w * np.log1p(size**2)).sum()
+    return light, float(cost)
 
 
 def _gain(lights: Sequence[Array64], tone: Array64, prior: LightPrior) -> Array64:
@@ -137,7 +198,7 @@ def _gain(lights: Sequence[Array64], tone: Array64, prior: LightPrior) -> Array6
     exposures = np.log(np.stack([exposure(light) for light in lights]))
     share = len(lights) ** _COMMON
     normal += share * prior.exposure_precision
-    right += share * prior.exposure_precision @ (prior.exposure - exposures.mean(axis=0))
+    right += share * prior.exposure_precision @ (np.log(FACE_EXPOSURE) - exposures.mean(axis=0))
     gain: Array64 = np.exp(np.clip(np.linalg.solve(normal, right), -0.5, 0.5))
     return gain
 
