@@ -73,7 +73,9 @@ def transfer(
     facing = np.clip((normals * sight).sum(axis=1), _LEAST_FACING, 1)
     half = sight[vertex] + sky[direction]
     half /= np.linalg.norm(half, axis=1, keepdims=True)
-    kept[vertex, direction] = _reflected(cosine, facing[vertex], (half * normals[vertex]).sum(axis=1), (half * sight[vertex]).sum(axis=1))
+    kept[vertex, direction] = _reflected(
+        cosine, facing[vertex], (half * normals[vertex]).sum(axis=1), (half * sight[vertex]).sum(axis=1)
+    )
     glossy: Array64 = kept @ basis * (4 * np.pi / DIRECTIONS)
     return matt, glossy
 

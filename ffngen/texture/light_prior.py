@@ -59,7 +59,7 @@ def light_prior() -> LightPrior:
         for rig in RIGS:
             for _ in range(_DRAWS):
                 drawn = sample_lighting(rng, hdri, strength=float(rng.uniform(*_STRENGTH)), rig=rig)
-                lights.append(_coefficients(drawn, surroundings))
+                lights.append(coefficients(drawn, surroundings))
     drawn_lights = np.stack(lights)
     # Left is as likely as right.
     mirrored = drawn_lights * np.where(ORDERS < 0, -1, 1)[:, None]
@@ -70,7 +70,7 @@ def light_prior() -> LightPrior:
     return LightPrior(drawn_lights.mean(axis=0), np.linalg.inv(covariance), np.linalg.inv(np.cov(exposures.T)))
 
 
-def _coefficients(lighting: Lighting, surroundings: Array64) -> Array64:
+def coefficients(lighting: Lighting, surroundings: Array64) -> Array64:
     """(BASIS, 3) of a lighting, whose surroundings have the given coefficients before they are turned."""
     light = lighting.strength * _turned(surroundings, lighting.rotation)
     for lamp in lighting.area_lights:

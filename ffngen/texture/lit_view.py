@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +13,10 @@ from ffngen.appearance.uv_raster import rasterise
 from ffngen.errors import InputFileError
 from ffngen.head.model import HeadModel
 from ffngen.texture.light import transfer
+from ffngen.texture.light_fit import Sample
 from ffngen.texture.mean_skin import MEAN_PIGMENTS, mean_look, paint_mean_skin
 from ffngen.texture.patch import Patch, is_bare, is_plain, is_scalp
-from ffngen.texture.shading import Sample, SkinModel, estimate_light, unlit
+from ffngen.texture.shading import SkinModel, estimate_light, unlit
 from ffngen.texture.view import Projected, View, project
 
 Array64 = NDArray[np.float64]
@@ -29,6 +30,9 @@ _LEAST_SEEN = 200
 
 #: How far light is spread below the skin, as smoothness of the transfer: about an edge of the mesh. Its noise goes too.
 _SCATTERED = 0.5
+
+#: The share of a colour that is taken for the surface's own, at the least, where gloss outshines it.
+_LEAST_MATT = 0.2
 
 
 @dataclass(frozen=True)
@@ -46,10 +50,11 @@ class LitView:
     light: Array64
 
     def albedo(self, patch: Patch) -> tuple[Array32, Projected]:
-        """The albedo (N, 3) float32 of a patch as this view shows it, and where it shows it."""
+        """The albedo (N, 3) float32 of a patch as this view shows it, and where: best where there is little gloss."""
         seen = project(self.view, patch.faces, patch.corners, patch.barycentric)
         irradiance, mirrored = (patch.surface.spread(part @ self.light) for part in (self.transfer, self.gloss))
-        return unlit(seen.colour, irradiance, mirrored), seen
+        matt = np.clip(1 - mirrored.mean(axis=1) / np.maximum(seen.colour.mean(axis=1), 1e-4), _LEAST_MATT, 1)
+        return unlit(seen.colour, irradiance, mirrored), replace(seen, weight=seen.weight * matt**2)
 
 
 def light_views(model: HeadModel, layout: FaceLayout, views: Sequence[View]) -> tuple[list[LitView], Array64]:
@@ -59,7 +64,9 @@ def light_views(model: HeadModel, layout: FaceLayout, views: Sequence[View]) -> 
     """
     patch = Patch.of_skin(model, layout, rasterise(model, COARSE))
     # Any tone will do: only where skin is redder or darker than elsewhere counts.
-    mean_skin = paint_mean_skin(model, mean_look(*MEAN_PIGMENTS), COARSE).reshape(-1, 3)[patch.texels].astype(np.float64)
+    mean_skin = (
+        paint_mean_skin(model, mean_look(*MEAN_PIGMENTS), COARSE).reshape(-1, 3)[patch.texels].astype(np.float64)
+    )
     plain, scalp = is_plain(patch, layout), is_scalp(patch, layout)
     samples, parts = [], []
     for view in views:

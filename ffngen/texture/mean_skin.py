@@ -22,7 +22,7 @@ _DARK: Rgb3 = (0.022, 0.013, 0.008)
 #: The melanin and the haemoglobin of a skin that stands for all; of people, in the mean and as standard deviations; and by
 #: how much skin's colour deviates from what they make, as a logarithm.
 MEAN_PIGMENTS = (0.3, 0.5)
-_TONES_MEAN, _TONES_SPREAD = (0.5, 0.5), (0.3, 0.25)
+_TONES_MEAN, _TONES_SPREAD = (0.5, 0.5), (0.6, 0.25)
 _OTHER_PIGMENTS = 0.03
 
 #: Pores and mottling come from one seed for everybody.

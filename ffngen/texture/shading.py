@@ -5,7 +5,8 @@ pi, and the gloss, both linear in the 25 numbers per colour channel that are the
 (:mod:`ffngen.texture.light`). What is known of the light is how faces are lit (:mod:`ffngen.texture.light_prior`); what
 is known of a is a mean skin (cheeks, lips and nose redder than the forehead), whose tone two pigments make, and that it
 is the same in all views. The numbers follow by robust least squares, in turn with the skin's own deviation from the
-mean.
+mean. Where a beard may grow, the picture hardly tells of the light: a beard is no shadow. The scalp is of one of the
+natural colours of hair, or bare.
 
 Whether skin is dark or light is dim, no picture tells: there the pictures' exposure is taken for about right. The
 colour of the light is told from that of the skin as far as no pigment has it.
@@ -22,18 +23,19 @@ from numpy.typing import NDArray
 
 from ffngen.appearance.lighting import FACE_EXPOSURE
 from ffngen.appearance.look import NATURAL_HAIR
-from ffngen.texture.light import BASIS
+from ffngen.texture.light_fit import Sample, fit_light
 from ffngen.texture.light_prior import LightPrior, exposure, light_prior
 from ffngen.texture.mean_skin import tone_prior
 
 Array64 = NDArray[np.float64]
 Array32 = NDArray[np.float32]
 
-#: Relative deviation from the mean skin up to which a texel counts fully.
+#: Relative deviation from the mean skin, and from the hair's colour, up to which a texel counts fully.
 _INLIER, _INLIER_HAIR = 0.12, 0.25
 
-#: As many texels' worth of independent measurements a view is: skin's mottling is alike over a centimetre.
-_INDEPENDENT = 150
+#: What pictures that are exposed about right give to a face: none of it more than white, and so a little less than
+#: :data:`ffngen.appearance.lighting.FACE_EXPOSURE` in the mean.
+_EXPOSURE = 0.93
 
 #: Of how many views' worth the lights of several views are evidence of what is common to them, as a power of their
 #: number: pictures of a person are often taken in one place.
@@ -42,29 +44,16 @@ _COMMON = 0.5
 #: The irradiance that is divided by is at least this share of the face's mean, and at most this multiple.
 LEAST_LIGHT, MOST_LIGHT = 0.22, 2.5
 
-#: How much texels of the scalp count against the face's; and after so many rounds of the face alone.
+#: How much texels of the scalp count against the face's, and from which round on: first the face alone is fitted.
 _SCALP, _FACE_ALONE = 0.5, 2
 
-_ROUNDS, _REWEIGHTINGS = 6, 4
+#: The share of a scalp's deviation from the hair's one colour that is its own, and not the light's.
+_OWN_SCALP = 0.5
 
-#: Colours of less than this share of the face's exposure are not told from noise more finely.
-_DARK = 0.1
+#: Shades of natural colours of hair.
+_SHADES = np.array([0.6, 0.77, 1.0, 1.3, 1.65])
 
-
-@dataclass(frozen=True)
-class Sample:
-    """What one view shows of S texels that all views share.
-
-    :param colour: (S, 3), linear light.
-    :param weight: (S,), 0 where the texel is not seen.
-    :param transfer: (S, BASIS).
-    :param gloss: (S, BASIS).
-    """
-
-    colour: Array64
-    weight: Array64
-    transfer: Array64
-    gloss: Array64
+_ROUNDS = 6
 
 
 @dataclass(frozen=True)
@@ -101,7 +90,10 @@ class Estimate:
 
 
 def estimate_light(samples: Sequence[Sample], skin: SkinModel) -> Estimate:
-    """The light of each view: (BASIS, 3) coefficients, so that ``transfer @ light`` is the irradiance over pi."""
+    """The light of each view: coefficients, so that ``transfer @ light`` is the irradiance over pi.
+
+    :raises MissingPackageError: bpy, which the surroundings come with, is not installed.
+    """
     prior = light_prior()
     base, own = skin.pattern, np.zeros_like(skin.pattern)
     tone, hair = np.ones(3), None
@@ -110,7 +102,7 @@ def estimate_light(samples: Sequence[Sample], skin: SkinModel) -> Estimate:
         if round_:
             albedo = np.clip(base * np.exp(own), 1e-3, 0.95)
             sure = np.where(skin.scalp, _SCALP if round_ > _FACE_ALONE else 0.0, skin.bare)
-            lights = [_fit(sample, albedo, prior, sure, skin.inlier)[0] for sample in samples]
+            lights = [fit_light(sample, albedo, prior, sure, skin.inlier)[0] for sample in samples]
         deviation, count = _deviation(samples, lights, skin.pattern)
         known = (count > 0) & ~skin.scalp
         tone = np.exp(np.median(deviation[known & (skin.bare > 0.5)], axis=0))
@@ -125,7 +117,7 @@ def estimate_light(samples: Sequence[Sample], skin: SkinModel) -> Estimate:
             base[skin.scalp] = hair
         # What one view shows may be the light as well as the skin; what several agree on is the skin.
         trust = np.where(count > 0, (count - 1) / np.maximum(count, 1), 0)[:, None]
-        trust = np.where(skin.scalp[:, None], 0.5, 1) * trust
+        trust = np.where(skin.scalp[:, None], _OWN_SCALP, 1) * trust
         own = np.clip(deviation - np.log(base / skin.pattern), -1.5, 1.5) * trust
     return Estimate(lights, np.median(skin.pattern[known], axis=0) * tone, hair)
 
@@ -133,18 +125,24 @@ def estimate_light(samples: Sequence[Sample], skin: SkinModel) -> Estimate:
 def _hair(
     samples: Sequence[Sample], skin: SkinModel, bald: Array64, albedo: Array64, prior: LightPrior
 ) -> Array64 | None:
-    costs = []
-    for colour in [None, *NATURAL_HAIR]:
+    """The albedo (3,) of the hair under which the views are the most likely; None where a bald head's is more so.
+
+    Shiny black hair and matt brown hair look alike from one side; that one light makes the gloss and lights the skin
+    tells them apart.
+
+    :param bald: (S, 3) albedo of the person without hair; ``albedo`` (S, 3) as it is known so far.
+    """
+    sure = np.where(skin.scalp, _SCALP, skin.bare)
+
+    def cost(colour: Array64 | None) -> float:
         trial = albedo.copy()
         trial[skin.scalp] = bald[skin.scalp] if colour is None else colour
-        sure = np.where(skin.scalp, _SCALP, skin.bare)
-        costs.append(sum(_fit(sample, trial, prior, sure, skin.inlier)[1] for sample in samples))
-    best = int(np.argmin(costs))
-    if DEBUG: print("   hair costs", np.round(costs, 1), best)
-    return None if best == 0 else np.array(NATURAL_HAIR[best - 1])
+        return sum(fit_light(sample, trial, prior, sure, skin.inlier)[1] for sample in samples)
 
-
-DEBUG = False
+    natural = np.array(NATURAL_HAIR)
+    best = min(natural, key=cost)
+    best = min(_SHADES[:, None] * best, key=cost)
+    return None if cost(None) < cost(best) else best
 
 
 def unlit(colour: NDArray[Any], irradiance: NDArray[Any], gloss: NDArray[Any]) -> Array32:
@@ -154,38 +152,6 @@ def unlit(colour: NDArray[Any], irradiance: NDArray[Any], gloss: NDArray[Any]) -
     body = np.maximum(colour - gloss, 0.3 * colour)
     albedo: Array32 = np.clip(body / bounded, 0.004, 0.95).astype(np.float32)
     return albedo
-
-
-def _fit(
-    sample: Sample, albedo: Array64, prior: LightPrior, sure: Array64, inlier: Array64
-) -> tuple[Array64, float]:
-    """Light (BASIS, 3) under which skin of an albedo (S, 3) looks like a view, and minus the logarithm of its
-    likelihood; texels that do not fit count less."""
-    seen = sample.weight * sure > 0
-    if not seen.any():
-        return prior.mean.copy(), 0.0
-    w, colour, a, inlier = (sample.weight * sure)[seen], sample.colour[seen], albedo[seen], inlier[seen, None]
-    systems = [a[:, c, None] * sample.transfer[seen] + sample.gloss[seen] for c in range(3)]
-    light = prior.mean.copy()
-    level = a * FACE_EXPOSURE
-    robust = np.ones_like(w)
-    share = _INDEPENDENT / w.sum()
-    for _ in range(_REWEIGHTINGS):
-        normal, right = prior.precision.copy(), prior.precision @ prior.mean.T.ravel()
-        deviation = inlier * np.maximum(level, _DARK * a)
-        for c, A in enumerate(systems):
-            weighted = A * (share * w * robust / deviation[:, c] ** 2)[:, None]
-            part = slice(c * BASIS, (c + 1) * BASIS)
-            normal[part, part] += weighted.T @ A
-            right[part] += weighted.T @ colour[:, c]
-        light = np.linalg.solve(normal, right).reshape(3, BASIS).T
-        level = np.stack([A @ light[:, c] for c, A in enumerate(systems)], axis=1)
-        size = (np.abs(colour - level) / np.maximum(level, _DARK * a) / inlier).max(axis=1)
-        # Hair, brows and beards are far off, and count almost nothing.
-        robust = 1 / (1 + size**2)
-    off = (light - prior.mean).T.ravel()
-    cost = 0.5 * off @ prior.precision @ off + 0.5 * share * (w * np.log1p(size**2)).sum()
-    return light, float(cost)
 
 
 def _gain(lights: Sequence[Array64], tone: Array64, prior: LightPrior) -> Array64:
@@ -198,7 +164,7 @@ def _gain(lights: Sequence[Array64], tone: Array64, prior: LightPrior) -> Array6
     exposures = np.log(np.stack([exposure(light) for light in lights]))
     share = len(lights) ** _COMMON
     normal += share * prior.exposure_precision
-    right += share * prior.exposure_precision @ (np.log(FACE_EXPOSURE) - exposures.mean(axis=0))
+    right += share * prior.exposure_precision @ (np.log(_EXPOSURE) - exposures.mean(axis=0))
     gain: Array64 = np.exp(np.clip(np.linalg.solve(normal, right), -0.5, 0.5))
     return gain
 
