@@ -19,9 +19,11 @@ Rgb3 = tuple[float, float, float]
 _BROWN: Rgb3 = (0.055, 0.028, 0.013)
 _DARK: Rgb3 = (0.022, 0.013, 0.008)
 
-#: The melanin and the haemoglobin of a skin that stands for all; of people, in the mean and as standard deviations; and by
-#: how much skin's colour deviates from what they make, as a logarithm.
+#: The melanin and the haemoglobin of a skin that stands for all.
 MEAN_PIGMENTS = (0.3, 0.5)
+
+#: Of people, in the mean and as standard deviations: melanin's is so wide that no tone is likelier than another. And by
+#: how much skin's colour deviates from what the two make, as a logarithm.
 _TONES_MEAN, _TONES_SPREAD = (0.5, 0.5), (0.6, 0.25)
 _OTHER_PIGMENTS = 0.03
 
@@ -53,7 +55,7 @@ def mean_look(melanin: float, haemoglobin: float, iris: Rgb3 | None = None, hair
 
 
 def tone_prior() -> tuple[Array64, Array64]:
-    """What tones people have: mean (3,) and precision (3, 3) of the logarithm of skin over that of :data:`MEAN_PIGMENTS`."""
+    """What tones people have, as logarithms over that of :data:`MEAN_PIGMENTS`: mean (3,) and precision (3, 3)."""
     pigments = np.stack([MELANIN, HAEMOGLOBIN]).astype(np.float64)
     mean = (np.array(MEAN_PIGMENTS) - np.array(_TONES_MEAN)) @ pigments
     covariance = pigments.T @ np.diag(np.square(_TONES_SPREAD)) @ pigments + _OTHER_PIGMENTS**2 * np.eye(3)

@@ -20,6 +20,9 @@ from ffngen.texture.surface import Surface
 _HIGHEST, _FARTHEST = 74.0, 22.0
 _INTO_HAIR, _ABOVE_EARS = 10.0, 35.0
 
+#: Millimetres above the base of the nose below which a beard is feared, over how many the fear rises, and to what.
+_ABOVE_BEARD, _BEARDS_EDGE, _BEARD = 6.0, 10.0, 0.95
+
 Array32 = NDArray[np.float32]
 Bools = NDArray[np.bool_]
 
@@ -83,10 +86,9 @@ def is_plain(patch: Patch, layout: FaceLayout) -> Bools:
 
 
 def is_bare(patch: Patch, layout: FaceLayout) -> NDArray[np.float64]:
-    """(N,) from 0 to 1: how sure it is that no beard grows on texels of the face: above the mouth's height, in front."""
-    x, y, z = patch.points.T
-    below = (layout.nose_base_y - y + 6) / 10
-    return 1 - 0.95 * np.clip(below, 0, 1).astype(np.float64)
+    """(N,) from 0 to 1: how sure it is that no beard grows on texels of the face: above the base of the nose."""
+    below = (layout.nose_base_y + _ABOVE_BEARD - patch.points[:, 1].astype(np.float64)) / _BEARDS_EDGE
+    return 1 - _BEARD * np.clip(below, 0, 1)
 
 
 def is_scalp(patch: Patch, layout: FaceLayout) -> Bools:
