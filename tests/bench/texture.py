@@ -11,6 +11,8 @@ ffngen render --params poses.parquet --textures true --n-frames 2 --image-format
 cd ..
 python tests/bench/texture.py bench [--json]
 
+Other people than the four: --people 201,202,203,204 beside --make.
+
 Each person is seen from the front and from 35 degrees to either side, each time in another light, of another colour
 and up to a fifth too dim or too bright; and once more in a studio, exposed right. The pictures have 512 x 512 pixels,
 which is why the textures have 512 texels. Each person is rendered again from the front and turned by 30 degrees, in
@@ -77,9 +79,12 @@ def make(folder: Path, people: Sequence[int]) -> None:
 
 
 def psnr(folder: Path, textures: str) -> dict[str, tuple[float, float]]:
-    """dB per person, over the texels of the skin that a view shows: as it is, and after one gain per colour channel."""
+    """dB per person, over the texels of the skin that a view shows: as it is, and after one gain per colour channel.
+
+    ``pooled`` is over the texels of all.
+    """
     model = load_head("open")
-    result = {}
+    result, texels_of_all = {}, []
     for path in sorted((folder / textures).glob("*.png")):
         texture = read_image(path)
         size = len(texture)
@@ -92,7 +97,9 @@ def psnr(folder: Path, textures: str) -> dict[str, tuple[float, float]]:
         light, true_light = srgb_to_linear(ours), srgb_to_linear(true)
         balanced = linear_to_srgb(light * np.median(true_light / np.maximum(light, 1e-3), axis=0))
         result[path.stem] = (_decibels(ours, true), _decibels(balanced, true))
-    return result
+        texels_of_all.append((ours, balanced, true))
+    ours, balanced, true = (np.concatenate(images) for images in zip(*texels_of_all, strict=True))
+    return result | {"pooled": (_decibels(ours, true), _decibels(balanced, true))}
 
 
 def _decibels(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
