@@ -88,7 +88,8 @@ def is_plain(patch: Patch, layout: FaceLayout) -> Bools:
 def is_bare(patch: Patch, layout: FaceLayout) -> NDArray[np.float64]:
     """(N,) from 0 to 1: how sure it is that no beard grows on texels of the face: above the base of the nose."""
     below = (layout.nose_base_y + _ABOVE_BEARD - patch.points[:, 1].astype(np.float64)) / _BEARDS_EDGE
-    return 1 - _BEARD * np.clip(below, 0, 1)
+    sure: NDArray[np.float64] = 1 - _BEARD * np.clip(below, 0, 1)
+    return sure
 
 
 def is_scalp(patch: Patch, layout: FaceLayout) -> Bools:

@@ -140,7 +140,7 @@ def _hair(
         return sum(fit_light(sample, trial, prior, sure, skin.inlier)[1] for sample in samples)
 
     natural = np.array(NATURAL_HAIR)
-    best = min(natural, key=cost)
+    best: Array64 = min(natural, key=cost)
     best = min(_SHADES[:, None] * best, key=cost)
     return None if cost(None) < cost(best) else best
 

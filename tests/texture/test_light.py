@@ -111,7 +111,7 @@ def test_light_and_skin_are_told_apart(beard: float, hair: tuple[float, float, f
     skin = pattern * tone * np.exp(0.05 * rng.standard_normal((len(normals), 3)))
     scalp, bearded = normals[:, 1] > 0.6, normals[:, 1] < -0.3
     if hair is not None:
-        skin[scalp] = hair * np.exp(0.2 * rng.standard_normal((scalp.sum(), 1)))
+        skin[scalp] = np.array(hair) * np.exp(0.2 * rng.standard_normal((scalp.sum(), 1)))
     skin[bearded] = beard * np.array([0.022, 0.013, 0.008]) + (1 - beard) * skin[bearded]
     samples, truth = [], []
     for side in (-1, 1):
@@ -133,7 +133,7 @@ def test_light_and_skin_are_told_apart(beard: float, hair: tuple[float, float, f
     assert np.ptp(np.log(gain)) < 0.15
     assert (found.hair is None) == (hair is None)
     if hair is not None and found.hair is not None:
-        assert np.abs(np.log(found.hair * gain / hair)).max() < 0.6
+        assert np.abs(np.log(found.hair * gain / np.array(hair))).max() < 0.6
 
 
 def test_the_division_is_bounded() -> None:
