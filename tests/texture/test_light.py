@@ -127,7 +127,8 @@ def test_light_and_skin_are_told_apart(beard: float, hair: tuple[float, float, f
     face = ~scalp & ~bearded
     for ratio in ratios:
         assert np.percentile(np.abs(ratio / gain - 1)[face], 90) < 0.12
-        assert np.percentile(np.abs(ratio / gain - 1), 90) < 0.30
+        # A beard that were shadow would leave 0.42 of the light; lights are taken to come less from below than these.
+        assert np.median((ratio / gain)[bearded]) > 0.7
     np.testing.assert_allclose(found.tone * gain, np.median(pattern * tone, axis=0), rtol=0.15)
     # Pigments have no say in how bright it is, but in its colour.
     assert np.ptp(np.log(gain)) < 0.15
