@@ -59,7 +59,8 @@ def transfer(
     :param T_world_cam: (4, 4), the camera.
     """
     sky = fibonacci_sphere(DIRECTIONS)
-    basis = harmonics(sky @ T_world_cam[:3, :3] * [1, -1, -1])
+    in_camera: Array64 = sky @ T_world_cam[:3, :3] * np.array([1.0, -1.0, -1.0])
+    basis = harmonics(in_camera)
     cosines = normals @ sky.T
     vertex, direction = np.nonzero(cosines > 0.02)
     free = Occluder(vertices, faces).is_free(vertices[vertex] + 5e-4 * normals[vertex], sky[direction])
