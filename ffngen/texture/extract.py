@@ -16,10 +16,11 @@ from ffngen.appearance.uv_raster import UvRaster, rasterise, vertex_normals
 from ffngen.head.model import HeadModel
 from ffngen.texture.blend import blend
 from ffngen.texture.complete import SEEN, complete, mirror_of
+from ffngen.texture.hair_shine import without_shine
 from ffngen.texture.lit_view import COARSE, light_views
 from ffngen.texture.mean_skin import mean_look, paint_mean_skin, pigments_of
-from ffngen.texture.parts import hair_colour, iris_colour, is_collar
-from ffngen.texture.patch import Patch
+from ffngen.texture.parts import iris_colour, is_collar
+from ffngen.texture.patch import Patch, above_any_hairline
 from ffngen.texture.view import View
 
 Array32 = NDArray[np.float32]
@@ -57,11 +58,13 @@ def extract_texture(
     """
     layout = FaceLayout.of(model)
     progress("light")
-    lit, tone = light_views(model, layout, views)
+    lit, estimate = light_views(model, layout, views)
     coarse = rasterise(model, COARSE)
     iris = iris_colour(lit, Patch.of(model, layout, coarse, ~faces_of_skin(model)), layout)
-    hair = hair_colour(lit, Patch.of_skin(model, layout, coarse), tone)
-    melanin, haemoglobin = pigments_of(tone)
+    hair = (
+        None if estimate.hair is None else (float(estimate.hair[0]), float(estimate.hair[1]), float(estimate.hair[2]))
+    )
+    melanin, haemoglobin = pigments_of(estimate.tone)
     progress("mean skin")
     atlas = paint_mean_skin(model, mean_look(melanin, haemoglobin, iris, hair), size)
     raster = rasterise(model, size)
@@ -70,12 +73,15 @@ def extract_texture(
     for one in lit:
         progress(one.view.name)
         albedo, seen = one.albedo(skin)
-        weight = np.where(is_collar(skin.points, albedo, tone, layout.mouth_y), np.float32(0), seen.weight)
+        weight = np.where(is_collar(skin.points, albedo, estimate.tone, layout.mouth_y), np.float32(0), seen.weight)
         logs.append(np.log(albedo))
         weights.append(weight)
         np.maximum(cosine, np.where(weight > 0, seen.cosine, 0), out=cosine)
     progress("blending")
     blended = blend(skin.surface, logs, weights)
+    if estimate.hair is not None:
+        scalp = above_any_hairline(layout.points(model.template.astype(np.float32)), layout)
+        blended = without_shine(blended, scalp, estimate.hair)
     progress("hidden parts")
     mean_skin = np.log(np.maximum(atlas.reshape(-1, 3)[skin.texels], 0.004))
     everywhere = complete(skin.surface, blended, mean_skin, *_mirrors(model, raster, skin, layout, blended.seen))

@@ -15,8 +15,8 @@ from ffngen.head.model import HeadModel
 from ffngen.texture.light import transfer
 from ffngen.texture.light_fit import Sample
 from ffngen.texture.mean_skin import MEAN_PIGMENTS, mean_look, paint_mean_skin
-from ffngen.texture.patch import Patch, is_bare, is_plain, is_scalp
-from ffngen.texture.shading import SkinModel, estimate_light, unlit
+from ffngen.texture.patch import Patch, above_any_hairline, is_bare, is_plain
+from ffngen.texture.shading import Estimate, SkinModel, estimate_light, unlit
 from ffngen.texture.view import Projected, View, project
 
 Array64 = NDArray[np.float64]
@@ -57,8 +57,8 @@ class LitView:
         return unlit(seen.colour, irradiance, mirrored), replace(seen, weight=seen.weight * matt**2)
 
 
-def light_views(model: HeadModel, layout: FaceLayout, views: Sequence[View]) -> tuple[list[LitView], Array64]:
-    """The views with their light, and the albedo (3,) of the face, linear, in the median.
+def light_views(model: HeadModel, layout: FaceLayout, views: Sequence[View]) -> tuple[list[LitView], Estimate]:
+    """The views with their light, and what was estimated of the person with it.
 
     :raises InputFileError: a view does not show the face.
     """
@@ -67,7 +67,7 @@ def light_views(model: HeadModel, layout: FaceLayout, views: Sequence[View]) -> 
     mean_skin = (
         paint_mean_skin(model, mean_look(*MEAN_PIGMENTS), COARSE).reshape(-1, 3)[patch.texels].astype(np.float64)
     )
-    plain, scalp = is_plain(patch, layout), is_scalp(patch, layout)
+    plain, scalp = is_plain(patch, layout), above_any_hairline(patch.points, layout)
     samples, parts = [], []
     for view in views:
         seen = project(view, model.faces, patch.corners, patch.barycentric)
@@ -85,4 +85,4 @@ def light_views(model: HeadModel, layout: FaceLayout, views: Sequence[View]) -> 
         samples.append(Sample(seen.colour.astype(np.float64), weight / weight.max(), *at_texels))
     estimate = estimate_light(samples, SkinModel(mean_skin, is_bare(patch, layout), scalp))
     lit = [LitView(view, T, G, light) for view, (T, G), light in zip(views, parts, estimate.lights, strict=True)]
-    return lit, estimate.tone
+    return lit, estimate

@@ -1,4 +1,4 @@
-"""The colours of the irises and the hair, which hidden parts are painted with; and what is no part of the head.
+"""The colour of the irises, which the eyes are painted with; and what is no part of the head.
 
 Eyes themselves are painted: a gaze that is a degree off, a lid, or the lamp that a cornea mirrors would stay in the
 texture for ever.
@@ -13,11 +13,9 @@ from numpy.typing import NDArray
 
 from ffngen.appearance.eyes import IRIS
 from ffngen.appearance.layout import FaceLayout
-from ffngen.appearance.lighting import FACE_EXPOSURE
 from ffngen.texture.lit_view import LitView
 from ffngen.texture.mean_skin import Rgb3
 from ffngen.texture.patch import Patch
-from ffngen.texture.view import project
 
 Array32 = NDArray[np.float32]
 
@@ -29,12 +27,6 @@ _LEAST = 12
 
 #: The least cosine to the line of sight: light that comes along a surface is known less well.
 _FACING = 0.5
-
-#: Millimetres above the eyes from which on there is hair, on those who have any.
-_ABOVE_HAIRLINE = 80
-
-#: Logarithm of luminance over the skin's: a scalp that is so much darker, or of so much another colour, is not bare.
-_HAIR_DIFFERS = 0.35
 
 #: Millimetres below the mouth from which on what is no skin is a collar; and by how much, in any channel's logarithm,
 #: it differs from the face. A neck lies in the chin's shadow, of which some is always left: collars are hard to tell
@@ -59,29 +51,6 @@ def iris_colour(lit: Sequence[LitView], inside: Patch, layout: FaceLayout) -> Rg
     seen = [one.albedo(inside) for one in lit]
     # The cornea's gloss is a few bright spots, which the median leaves out.
     return _typical([albedo[on_iris & (projected.cosine > _FACING)] for albedo, projected in seen], 0.5)
-
-
-def hair_colour(lit: Sequence[LitView], skin: Patch, tone: NDArray[np.float64]) -> Rgb3 | None:
-    """The colour of the hair, linear light, of what is seen above the hairline; None where that is bare or hidden.
-
-    :param skin: the texels of the skin.
-    :param tone: (3,) albedo of the face.
-    """
-    above = skin.points[:, 1] > _ABOVE_HAIRLINE
-    colours = []
-    for one in lit:
-        seen = project(one.view, skin.faces, skin.corners, skin.barycentric)
-        mirrored = skin.surface.spread(one.gloss @ one.light)
-        chosen = above & (seen.cosine > _FACING)
-        # Hair has a body of its own, and is not lit as the scalp below it would be; where it shines, its colour hides.
-        body = np.maximum(seen.colour[chosen] - mirrored[chosen], np.float32(0.3) * seen.colour[chosen])
-        colours.append(body / np.float32(FACE_EXPOSURE))
-    colour = _typical(colours, 0.25)
-    if colour is None or np.abs(np.log(colour / tone)).max() < _HAIR_DIFFERS:
-        return None
-    # Hair is never greener than red, nor bluer than green: the rest is a hat, or the sky.
-    red, green, blue = colour
-    return red, min(green, red), min(blue, green, red)
 
 
 def _typical(colours: Sequence[Array32], quantile: float) -> Rgb3 | None:

@@ -92,9 +92,12 @@ def is_bare(patch: Patch, layout: FaceLayout) -> NDArray[np.float64]:
     return sure
 
 
-def is_scalp(patch: Patch, layout: FaceLayout) -> Bools:
-    """(N,) bool: texels where everybody who has hair has it: well above any hairline, and above the ears."""
+def above_any_hairline(points: Array32, layout: FaceLayout) -> Bools:
+    """(N,) bool: where everybody who has hair has it: well above any hairline, and above the ears.
+
+    :param points: (N, 3), in the layout's frame, millimetres.
+    """
     receded = replace(mean_look(*MEAN_PIGMENTS), hairline=_HIGHEST, recession=_FARTHEST)
-    lower = hairline(receded)(around_skull(patch.points, layout))
-    scalp: Bools = patch.points[:, 1] > np.maximum(lower + _INTO_HAIR, _ABOVE_EARS)
+    lower = hairline(receded)(around_skull(points, layout))
+    scalp: Bools = points[:, 1] > np.maximum(lower + _INTO_HAIR, _ABOVE_EARS)
     return scalp

@@ -142,7 +142,7 @@ def _hair(
     natural = np.array(NATURAL_HAIR)
     best: Array64 = min(natural, key=cost)
     best = min(_SHADES[:, None] * best, key=cost)
-    return None if cost(None) < cost(best) else best
+    return None if cost(None) <= cost(best) else best
 
 
 def unlit(colour: NDArray[Any], irradiance: NDArray[Any], gloss: NDArray[Any]) -> Array32:
