@@ -86,7 +86,7 @@ def sample_lighting(
     :raises JobError, MissingPackageError, InputFileError: as :func:`ffngen.appearance.hdri.load_hdri`.
     """
     rotation = float(rng.uniform(-np.pi, np.pi))
-    normals = _face_normals()
+    normals = face_normals()
     received = irradiance(hdri, rotation, normals) / np.pi
     ambient = luminance(received)
     lamps = rigs.rig(rig)
@@ -172,7 +172,7 @@ def _tint(light: Array64, rng: np.random.Generator) -> Vector:
     return red, green, blue
 
 
-def _face_normals() -> Array64:
+def face_normals() -> Array64:
     """(K, 3) unit normals of the parts of a face that a camera in front of it sees well."""
     angles = np.radians([-50, -25, 0, 25, 50])
     around, up = np.meshgrid(angles, np.radians([-25, 0, 25]))

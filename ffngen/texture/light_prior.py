@@ -14,8 +14,9 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from ffngen.appearance.colour import luminance
 from ffngen.appearance.hdri import HDRIS, light_cells
-from ffngen.appearance.lighting import Lighting, sample_lighting
+from ffngen.appearance.lighting import BRIGHTEST, FACE_EXPOSURE, Lighting, face_normals, sample_lighting
 from ffngen.appearance.rigs import RIGS
 from ffngen.texture.light import BASIS, ORDERS, harmonics, irradiance_of
 
@@ -37,7 +38,7 @@ class LightPrior:
 
     :param mean: (BASIS, 3).
     :param precision: (3 BASIS, 3 BASIS), of the coefficients channel by channel.
-    :param exposure_precision: (3, 3), of the logarithm of :func:`exposure`.
+    :param exposure_precision: (3, 3), of the logarithm of :func:`exposure`, whose mean is taken for 0.
     """
 
     mean: Array64
@@ -92,9 +93,14 @@ def _turned(light: Array64, rotation: float) -> Array64:
 
 
 def exposure(light: Array64) -> Array64:
-    """(3,) the irradiance over pi of a light (BASIS, 3), in the mean over the parts of a face that face the camera."""
-    angles = np.radians([-50, -25, 0, 25, 50])
-    around, up = np.meshgrid(angles, np.radians([-25, 0, 25]))
-    normals = np.stack([np.sin(around) * np.cos(up), np.sin(up), np.cos(around) * np.cos(up)], axis=-1).reshape(-1, 3)
-    received: Array64 = np.maximum(irradiance_of(normals) @ light, 0).mean(axis=0)
-    return np.maximum(received, 1e-3)
+    """(3,) how brightly a light (BASIS, 3) exposes a face: 1 as pictures are wont to.
+
+    That is the irradiance over pi in the mean over the parts of a face that face the camera, over what is usual: less,
+    the more of the light falls on one side, as that side must not be more than white.
+    """
+    received = np.maximum(irradiance_of(face_normals()) @ light, 0)
+    bright = luminance(received)
+    mean, most = max(float(bright.mean()), 1e-3), max(float(bright.max()), 1e-3)
+    usual = min(FACE_EXPOSURE, BRIGHTEST * mean / most)
+    relative: Array64 = np.maximum(received.mean(axis=0), 1e-3) / usual
+    return relative

@@ -33,10 +33,6 @@ Array32 = NDArray[np.float32]
 #: Relative deviation from the mean skin, and from the hair's colour, up to which a texel counts fully.
 _INLIER, _INLIER_HAIR = 0.12, 0.25
 
-#: What pictures that are exposed about right give to a face: none of it more than white, and so a little less than
-#: :data:`ffngen.appearance.lighting.FACE_EXPOSURE` in the mean.
-_EXPOSURE = 0.93
-
 #: Of how many views' worth the lights of several views are evidence of what is common to them, as a power of their
 #: number: pictures of a person are often taken in one place.
 _COMMON = 0.5
@@ -164,7 +160,7 @@ def _gain(lights: Sequence[Array64], tone: Array64, prior: LightPrior) -> Array6
     exposures = np.log(np.stack([exposure(light) for light in lights]))
     share = len(lights) ** _COMMON
     normal += share * prior.exposure_precision
-    right += share * prior.exposure_precision @ (np.log(_EXPOSURE) - exposures.mean(axis=0))
+    right -= share * prior.exposure_precision @ exposures.mean(axis=0)
     gain: Array64 = np.exp(np.clip(np.linalg.solve(normal, right), -0.5, 0.5))
     return gain
 

@@ -9,11 +9,13 @@ import pytest
 import trimesh
 
 from ffngen.appearance.hdri import light_cells
-from ffngen.appearance.lighting import sample_lighting
+from ffngen.appearance.lighting import BRIGHTEST, FACE_EXPOSURE, face_normals, sample_lighting
 from ffngen.appearance.pigment import skin_albedo
 from ffngen.appearance.received import received_light
 from ffngen.appearance.uv_raster import vertex_normals
 from ffngen.geometry.sphere import fibonacci_sphere
+from ffngen.texture.blend import Blended
+from ffngen.texture.hair_shine import without_shine
 from ffngen.texture.light import BASIS, DEGREES, harmonics, irradiance_of, transfer
 from ffngen.texture.light_fit import Sample
 from ffngen.texture.light_prior import coefficients, exposure, light_prior
@@ -143,3 +145,34 @@ def test_the_division_is_bounded() -> None:
     np.testing.assert_allclose(albedo[1], 0.2)
     assert (albedo > 0.05).all() and (albedo <= 0.96).all()
     assert (unlit(colour, np.ones((3, 3)), np.ones((3, 3))) > 0.05).all(), "gloss cannot take everything"
+
+
+def test_a_face_that_is_lit_from_one_side_is_exposed_less() -> None:
+    """Its bright side must not be more than white; how bright pictures are does not say how light is spread."""
+    even = np.zeros((BASIS, 3))
+    even[0] = FACE_EXPOSURE
+    np.testing.assert_allclose(exposure(even), 1, rtol=1e-6)
+    np.testing.assert_allclose(exposure(0.5 * even), 0.5, rtol=1e-6)
+    lamp = harmonics(np.array([[1.0, 0.2, 0.3]]) / np.linalg.norm([1.0, 0.2, 0.3])).T * np.ones(3)
+    received = irradiance_of(face_normals()) @ lamp
+    sidelong = lamp * BRIGHTEST / received.max()
+    assert np.maximum(irradiance_of(face_normals()) @ sidelong, 0).mean() < 0.75 * FACE_EXPOSURE
+    np.testing.assert_allclose(exposure(sidelong), 1, rtol=1e-6)
+    # A coloured light keeps its colour.
+    np.testing.assert_allclose(exposure(even * [1.2, 1.0, 0.8]) @ [0.2126, 0.7152, 0.0722], 1, atol=0.03)
+    assert np.ptp(exposure(even * [1.2, 1.0, 0.8])) == pytest.approx(0.4, rel=0.05)
+
+
+def test_shine_is_taken_from_dark_hair_and_little_from_fair() -> None:
+    scalp = np.array([True, True, False])
+    black, fair = np.array([0.007, 0.006, 0.005]), np.array([0.27, 0.18, 0.09])
+    for hair, expected in ((black, black), (fair, None)):
+        seen = np.log(np.stack([hair + 0.05, hair, hair + 0.05]))
+        blended = Blended(seen, np.zeros((4, 3), np.float32), np.ones(3), np.ones(4, np.float32))
+        result = np.exp(without_shine(blended, scalp, hair).broad)
+        np.testing.assert_allclose(result[1:], np.exp(seen[1:]), rtol=1e-9)
+        assert (result[0] < np.exp(seen[0])).all() and (result[0] > hair).all()
+        if expected is not None:
+            np.testing.assert_allclose(result[0], expected, rtol=0.05)
+        else:
+            assert (result[0] > hair + 0.008).all()
