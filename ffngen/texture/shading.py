@@ -8,8 +8,8 @@ is the same in all views. The numbers follow by robust least squares, in turn wi
 mean. Where a beard may grow, the picture hardly tells of the light: a beard is no shadow. The scalp is of one of the
 natural colours of hair, or bare.
 
-Whether skin is dark or light is dim, no picture tells: there the pictures' exposure is taken for about right. The
-colour of the light is told from that of the skin as far as no pigment has it.
+Whether skin is dark or light is dim, no picture tells: there pictures are taken to be exposed as is usual, so that the
+brightest part of a face is not white. The colour of the light is told from that of the skin as far as no pigment has it.
 """
 
 from __future__ import annotations
