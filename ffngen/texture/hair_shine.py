@@ -20,6 +20,9 @@ Array64 = NDArray[np.float64]
 #: Albedo that gloss adds, as a standard deviation; and by what share of its typical colour a person's hair differs.
 _LEFT, _VARIES = 0.06, 0.3
 
+#: The least share of a channel that is the hair's own.
+_LEAST_MATT = 0.1
+
 
 def without_shine(blended: Blended, scalp: NDArray[np.bool_], hair: Array64) -> Blended:
     """Views that were blended, with the hair's shine taken away.
@@ -28,7 +31,10 @@ def without_shine(blended: Blended, scalp: NDArray[np.bool_], hair: Array64) -> 
     :param hair: (3,) its typical albedo, linear.
     """
     seen = np.exp(blended.broad[scalp])
-    own = np.square(_VARIES * hair)
+    own = (_VARIES * hair.mean()) ** 2
+    shine = (seen - hair).mean(axis=1, keepdims=True) * _LEFT**2 / (own + _LEFT**2)
+    # Gloss takes all of no channel.
+    shine = np.minimum(shine, (1 - _LEAST_MATT) * seen.min(axis=1, keepdims=True))
     broad = blended.broad.copy()
-    broad[scalp] = np.log(np.maximum(hair + (seen - hair) * own / (own + _LEFT**2), 1e-3))
+    broad[scalp] = np.log(seen - shine)
     return replace(blended, broad=broad)

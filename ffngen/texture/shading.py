@@ -9,7 +9,7 @@ mean. Where a beard may grow, the picture hardly tells of the light: a beard is 
 natural colours of hair, or bare.
 
 Whether skin is dark or light is dim, no picture tells: there pictures are taken to be exposed as is usual, so that the
-brightest part of a face is not white. The colour of the light is told from that of the skin as far as no pigment has it.
+brightest part of a face is not white. The colour of the light is told from that of skin as far as no pigment has it.
 """
 
 from __future__ import annotations
@@ -48,6 +48,13 @@ _OWN_SCALP = 0.5
 
 #: Shades of natural colours of hair.
 _SHADES = np.array([0.6, 0.77, 1.0, 1.3, 1.65])
+
+#: Texels of the scalp that must be seen for its colour to count.
+_LEAST_SEEN = 50
+
+#: What hair's differences between channels deviate by: gloss's tint, as a share of the colour seen, and the scalp's
+#: irradiance over the face's, as a share of the difference; and as how many measurements a view counts.
+_GLOSS_TINT, _IRRADIANCE, _INDEPENDENT_HAIR = 0.15, 0.5, 2.0
 
 _ROUNDS = 6
 
@@ -123,8 +130,8 @@ def _hair(
 ) -> Array64 | None:
     """The albedo (3,) of the hair under which the views are the most likely; None where a bald head's is more so.
 
-    Shiny black hair and matt brown hair look alike from one side; that one light makes the gloss and lights the skin
-    tells them apart.
+    Shiny black hair and matt grey hair look alike from one side; that one light makes the gloss and lights the skin
+    tells them apart. Gloss has no colour of its own, so that the difference between channels is the hair's.
 
     :param bald: (S, 3) albedo of the person without hair; ``albedo`` (S, 3) as it is known so far.
     """
@@ -133,12 +140,27 @@ def _hair(
     def cost(colour: Array64 | None) -> float:
         trial = albedo.copy()
         trial[skin.scalp] = bald[skin.scalp] if colour is None else colour
-        return sum(fit_light(sample, trial, prior, sure, skin.inlier)[1] for sample in samples)
+        fitted = [fit_light(sample, trial, prior, sure, skin.inlier) for sample in samples]
+        return sum(
+            value + _saturation_cost(sample, light, skin.scalp, trial)
+            for sample, (light, value) in zip(samples, fitted, strict=True)
+        )
 
     natural = np.array(NATURAL_HAIR)
     best: Array64 = min(natural, key=cost)
     best = min(_SHADES[:, None] * best, key=cost)
     return None if cost(None) <= cost(best) else best
+
+
+def _saturation_cost(sample: Sample, light: Array64, scalp: NDArray[np.bool_], albedo: Array64) -> float:
+    """How unlikely the differences between a view's channels are for hair of an albedo (S, 3), shiny or not."""
+    seen = scalp & (sample.weight > 0)
+    if seen.sum() < _LEAST_SEEN:
+        return 0.0
+    colour = sample.colour[seen] / exposure(light)
+    observed, expected = (np.median(part[:, :2] - part[:, 1:], axis=0) for part in (colour, albedo[seen]))
+    spread = _GLOSS_TINT * float(np.median(colour)) + _IRRADIANCE * np.abs(expected)
+    return 0.5 * _INDEPENDENT_HAIR * float(np.square((observed - expected) / spread).sum())
 
 
 def unlit(colour: NDArray[Any], irradiance: NDArray[Any], gloss: NDArray[Any]) -> Array32:

@@ -99,7 +99,7 @@ def test_drawn_lights_are_the_renderers() -> None:
     np.testing.assert_allclose(*(irradiance_of(side) @ prior.mean), rtol=1e-6)
 
 
-@pytest.mark.parametrize("hair", [None, (0.022, 0.013, 0.008)])
+@pytest.mark.parametrize("hair", [None, (0.022, 0.013, 0.008), (0.27, 0.18, 0.09)])
 @pytest.mark.parametrize("beard", [0.0, 0.6])
 def test_light_and_skin_are_told_apart(beard: float, hair: tuple[float, float, float] | None) -> None:
     """Half a ball is a face, its lower part may be under a beard; the top is a scalp."""
@@ -173,6 +173,6 @@ def test_shine_is_taken_from_dark_hair_and_little_from_fair() -> None:
         np.testing.assert_allclose(result[1:], np.exp(seen[1:]), rtol=1e-9)
         assert (result[0] < np.exp(seen[0])).all() and (result[0] > hair).all()
         if expected is not None:
-            np.testing.assert_allclose(result[0], expected, rtol=0.05)
+            np.testing.assert_allclose(result[0], expected, rtol=0.15)
         else:
             assert (result[0] > hair + 0.008).all()
