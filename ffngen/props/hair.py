@@ -159,12 +159,7 @@ def _locks(site: Site, shell: _Shell, colour: Array64, count: int, rng: np.rando
     # Both ends lie below the surface, so that no strip ends in mid-air.
     lift = rng.uniform(0.8, 2.4, (count, 1)) * np.interp(steps, [0, 0.2, 0.8, 1], [0, 1, 1, 0.2]) - 0.5
     curves = surface(where) + outward(where) * lift[..., None]
-    tangent = np.gradient(curves, axis=1)
-    points, faces, places = strips(curves, rng.uniform(3.0, 7.5, count), np.cross(tangent, outward(where)))
-    shade = np.repeat(np.exp(rng.normal(0, 0.25, count)), len(points) // count)[:, None]
-    # A lock's share of the pattern that runs around the skull is as wide as the lock.
-    grain = np.stack([places[:, 0] + 0.012 * places[:, 1], 0.3 * places[:, 2]], axis=-1)
-    return site.fixed("hair", "hair", points, faces, colour * shade, grain)
+    return _strips(site, curves, outward(where), rng.uniform(3.0, 7.5, count), colour, rng)
 
 
 def _fringe_ends(site: Site, shell: _Shell, colour: Array64, rng: np.random.Generator) -> Prop:
@@ -188,9 +183,16 @@ def _fringe_ends(site: Site, shell: _Shell, colour: Array64, rng: np.random.Gene
     past = np.maximum(steps - _ON_SURFACE, 0) / (1 - _ON_SURFACE)
     length = rng.gamma(2.0, 2.2, _FRINGE_ENDS)
     curves = curves + down[:, None] * (length[:, None] * past)[..., None] - outward(where) * (lift * past**2)[..., None]
-    tangent = np.gradient(curves, axis=1)
-    points, faces, places = strips(curves, rng.uniform(2.0, 5.0, _FRINGE_ENDS), np.cross(tangent, outward(where)))
-    shade = np.repeat(np.exp(rng.normal(0, 0.25, _FRINGE_ENDS)), len(points) // _FRINGE_ENDS)[:, None]
+    return _strips(site, curves, outward(where), rng.uniform(2.0, 5.0, _FRINGE_ENDS), colour, rng)
+
+
+def _strips(
+    site: Site, curves: Array64, outward: Array64, width: Array64, colour: Array64, rng: np.random.Generator
+) -> Prop:
+    """Locks along curves (S, K, 3), flat across the outward directions (S, K, 3), each of a shade of its own."""
+    points, faces, places = strips(curves, width, np.cross(np.gradient(curves, axis=1), outward))
+    shade = np.repeat(np.exp(rng.normal(0, 0.25, len(curves))), len(points) // len(curves))[:, None]
+    # A lock's share of the pattern that runs around the skull is as wide as the lock.
     grain = np.stack([places[:, 0] + 0.012 * places[:, 1], 0.3 * places[:, 2]], axis=-1)
     return site.fixed("hair", "hair", points, faces, colour * shade, grain)
 
