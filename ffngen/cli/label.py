@@ -25,6 +25,11 @@ from ffngen.head.load import OPEN
     "--head", default=OPEN, show_default=True, help="The head that the dataset was rendered with, or its path."
 )
 @click.option("--head-family", help="The FLAME version, where the file's name does not tell.")
+@click.option(
+    "--avatar",
+    type=click.Path(path_type=Path),
+    help="The captured avatar that the dataset was rendered with.  [default: where it was then]",
+)
 @click.option("--shard", metavar="I/N", help="Label part I of N alone, counted from 0; or auto, or auto/N.")
 @click.option("--workers", type=click.IntRange(1, 256), help="Processes.  [default: one per core, at most 16]")
 @click.option("--json", "as_json", is_flag=True, help="Print what was written as JSON.")
@@ -34,6 +39,7 @@ def command(
     pairs: str | None,
     head: str,
     head_family: str | None,
+    avatar: Path | None,
     shard: str | None,
     workers: int | None,
     as_json: bool,
@@ -54,6 +60,9 @@ def command(
     What is there is kept, so a run that was stopped goes on where it was. The head model is needed for segmentation,
     uv and landmarks. `ffngen verify DATASET` checks labels by ray casting.
 
+    Of a captured avatar (ffngen splat render AVATAR), backward, occlusion and pairs are its Gaussians', which the
+    avatar is needed for; the others are the mesh's, and it has none of them.
+
     On a farm, every task of an array labels its part, which --shard says as it does for ffngen render.
 
     \b
@@ -73,7 +82,10 @@ def command(
         count = workers or min(os.cpu_count() or 1, 16)
         part = None if shard is None else parse_shard(shard, os.environ)
         select = None if part is None else part.has
-        for run in label_dataset(dataset, kinds, gaps, head=head, family=head_family, workers=count, select=select):
+        states = label_dataset(
+            dataset, kinds, gaps, head=head, family=head_family, avatar=avatar, workers=count, select=select
+        )
+        for run in states:
             progress.update(task, completed=run.labelled + len(run.failed), total=run.missing)
     seconds = round(time.monotonic() - start, 2)
     if as_json:

@@ -60,8 +60,7 @@ class SplatCheck:
     @classmethod
     def of(cls, metadata: SequenceMetadata, vertices: SequenceVertices) -> SplatCheck:
         """The check of a sequence that Gaussians made."""
-        record = metadata.scene.get("splat")
-        count = record.get("gaussians") if isinstance(record, dict) else None
+        count = metadata.splat.get("gaussians")
         if metadata.is_captured or not isinstance(count, int) or not FEWEST <= count <= MOST:
             return cls(captured=True, width=1.0)
         first = vertices.facial[0]
@@ -71,12 +70,11 @@ class SplatCheck:
         widths = metres * camera.K[0, 0] / np.maximum(depths, 1e-3)
         # Of what is seen; a collar may come close to the camera.
         width = float(np.percentile(widths[depths > 0], 98)) if (depths > 0).any() else 1.0
-        is_affine = isinstance(record, dict) and record.get("flow_mode") == "affine"
         return cls(
             captured=False,
             width=float(np.clip(width, 1.0, 100.0)),
             millimetres=float(np.clip(1000 * metres.max(), 1.0, 100.0)),
-            flow_median=FLOW_MEDIAN if is_affine else LOOSE_MEDIAN,
+            flow_median=FLOW_MEDIAN if metadata.splat.get("flow_mode") == "affine" else LOOSE_MEDIAN,
         )
 
     def widened(self, silhouette: NDArray[np.bool_]) -> NDArray[np.bool_]:

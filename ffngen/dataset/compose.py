@@ -177,7 +177,9 @@ def _splat_record(context: JobContext) -> dict[str, Any]:
     job = context.job
     if job.engine != "splat":
         return {}
-    made = {"gaussians": job.gaussians} if job.avatar is None else {"avatar": job.avatar.name or "given"}
+    made: dict[str, Any] = {"gaussians": job.gaussians}
+    if job.avatar is not None:
+        made = {"avatar": job.avatar.name or "given", "avatar_sha256": context.inputs["avatar"]}
     return {"splat": {**made, "flow_mode": job.flow_mode}}
 
 

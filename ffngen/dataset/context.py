@@ -20,6 +20,7 @@ from ffngen.appearance.skin import generate_texture, look_of
 from ffngen.appearance.textures import TextureFolder
 from ffngen.atomic import sha256_file
 from ffngen.dataset.avatar_source import avatar_source
+from ffngen.dataset.labels.layout import parse_kinds, require_of_avatars
 from ffngen.dataset.source_view import check_rig, check_views
 from ffngen.dataset.user_images import check_images
 from ffngen.head.load import OPEN, load_head
@@ -171,6 +172,8 @@ def open_context(job: Job, progress: Callable[[str], None] | None = None) -> Job
     :param progress: told what is done where that takes seconds (building the open head).
     :raises FfngenError: the first fault, as one line.
     """
+    if job.avatar is not None:
+        require_of_avatars(parse_kinds(job.labels), "labels")
     preset = load_preset(job.scene)
     textures = _open_textures(job.textures)
     backgrounds = check_images(job.backgrounds, "backgrounds") if job.backgrounds != "hdri" else None

@@ -23,6 +23,7 @@ from ffngen.dataset.layout import (
 from ffngen.dataset.metadata import FORMAT_VERSION
 from ffngen.dataset.store import Store
 from ffngen.errors import DatasetError, FfngenError
+from ffngen.splat.ply import find_avatar
 
 #: Of ``dataset.json``.
 MAX_BYTES = 4 << 20
@@ -37,10 +38,11 @@ _PARTS = {
     "textures": "the folder of textures",
     "backgrounds": "the folder of backgrounds",
     "source_images": "the folder of source images",
+    "avatar": "the avatar",
 }
 
 #: What ``dataset.json`` holds beside the job's content.
-_BESIDE_CONTENT = ("format_version", "digest", "identities", "n_frames")
+BESIDE_CONTENT = ("format_version", "digest", "identities", "n_frames", "avatar_path")
 
 
 class _DatasetRecord(BaseModel):
@@ -53,6 +55,7 @@ class _DatasetRecord(BaseModel):
     identities: int
     n_frames: list[int]
     job: dict[str, Any]
+    avatar_path: str | None = None
 
 
 def claim_place(store: Store, context: JobContext, scratch: Path, *, overwrite: bool) -> None:
@@ -67,14 +70,22 @@ def claim_place(store: Store, context: JobContext, scratch: Path, *, overwrite: 
     if overwrite and DATASET_FILE in store.entries():
         _clear(store)
     job = context.job
-    content = encode_record(context.content(), identities=job.identities, n_frames=sorted(job.n_frames))
+    avatar = None if job.avatar is None else str(find_avatar(job.avatar).absolute())
+    content = encode_record(
+        context.content(), identities=job.identities, n_frames=sorted(job.n_frames), avatar_path=avatar
+    )
     if not store.write_new(DATASET_FILE, content, scratch):
         _check_same_job(store, context)
         store.write(DATASET_FILE, content, scratch)
 
 
-def encode_record(content: dict[str, Any], *, identities: int, n_frames: list[int]) -> bytes:
-    """The bytes of ``dataset.json`` for a job's content, which has a digest, and for how far the job goes so far."""
+def encode_record(
+    content: dict[str, Any], *, identities: int, n_frames: list[int], avatar_path: str | None = None
+) -> bytes:
+    """The bytes of ``dataset.json`` for a job's content, which has a digest, and for how far the job goes so far.
+
+    :param avatar_path: where the captured avatar was, whose digest the content has; None where there is none.
+    """
     data = {
         "format_version": FORMAT_VERSION,
         "digest": digest_of(content),
@@ -82,6 +93,8 @@ def encode_record(content: dict[str, Any], *, identities: int, n_frames: list[in
         "n_frames": n_frames,
         **content,
     }
+    if avatar_path is not None:
+        data["avatar_path"] = avatar_path
     return (json.dumps(data, indent=1, sort_keys=True) + "\n").encode()
 
 
@@ -112,7 +125,7 @@ def _digest_in(record: bytes) -> str | None:
     try:
         data = json.loads(record)
         stated = data["digest"]
-        content = {name: value for name, value in data.items() if name not in _BESIDE_CONTENT}
+        content = {name: value for name, value in data.items() if name not in BESIDE_CONTENT}
         return stated if stated == digest_of(content) else None
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
@@ -173,7 +186,7 @@ def _difference(there: _DatasetRecord, here: dict[str, Any]) -> str:
             return f"{field} is {_shortened(old)} there and {_shortened(value)} here"
     others = there.model_extra or {}
     for part, name in _PARTS.items():
-        if others.get(part) != here[part]:
+        if others.get(part) != here.get(part):
             return f"{name} has changed"
     return "its record differs"
 

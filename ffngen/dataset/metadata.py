@@ -151,10 +151,21 @@ class SequenceMetadata(_Model):
         return camera if self.camera_poses is None else camera.moved(np.array(self.camera_poses[place]))
 
     @property
+    def splat(self) -> dict[str, JsonValue]:
+        """What its Gaussians are; empty where Cycles made it."""
+        splat = self.scene.get("splat")
+        return splat if self.engine == "splat" and isinstance(splat, dict) else {}
+
+    @property
     def is_captured(self) -> bool:
         """Whether it shows an avatar's Gaussians, and not those of the head's own surface."""
-        splat = self.scene.get("splat")
-        return self.engine == "splat" and isinstance(splat, dict) and "avatar" in splat
+        return "avatar" in self.splat
+
+    @property
+    def avatar_digest(self) -> str | None:
+        """The SHA-256 of the captured avatar's file; None where there is no such avatar."""
+        digest = self.splat.get("avatar_sha256")
+        return digest if self.is_captured and isinstance(digest, str) else None
 
     @property
     def background(self) -> FacingPlane:

@@ -142,5 +142,11 @@ def finish_dataset(context: JobContext) -> Generator[LabelRun, None, None]:
         build_manifest(store, folder)
     if isinstance(job.out, Path) and (kinds := job_labels(job)):
         yield from label_dataset(
-            job.out, kinds, job.label_pairs, head=job.head, family=job.head_family, workers=available_cores()
+            job.out,
+            kinds,
+            job.label_pairs,
+            head=job.head,
+            family=job.head_family,
+            avatar=job.avatar,
+            workers=available_cores(),
         )

@@ -21,6 +21,7 @@ from ffngen.dataset.arrays import SequenceVertices, encode_mask, encode_vertices
 from ffngen.dataset.compose import ComposedSequence, compose
 from ffngen.dataset.contact_sheet import SheetPair, contact_sheet, shown_frames
 from ffngen.dataset.context import JobContext, encode_fast_png
+from ffngen.dataset.labels.avatar import open_avatar
 from ffngen.dataset.labels.layout import LabelKind, parse_kinds
 from ffngen.dataset.labels.make import open_head
 from ffngen.dataset.labels.sequence import SequenceLabels
@@ -42,6 +43,7 @@ from ffngen.job import Job
 from ffngen.render.process import RenderedFrame
 from ffngen.render.raw import read_backplate, read_colour, read_truth
 from ffngen.render.request import RawPass
+from ffngen.splat.ply import find_avatar
 
 _IMAGES = {RawPass.FACIAL_COLOUR: Output.FACIAL_IMAGE, RawPass.HEAD_COLOUR: Output.HEAD_IMAGE}
 
@@ -157,7 +159,8 @@ class SequenceWork:
         job = self._context.job
         if kinds := job_labels(job):
             model = open_head(job.head, job.head_family, metadata.model.digest)
-            labels = SequenceLabels(self._folder, self._folder / "labels", metadata, model)
+            avatar = None if job.avatar is None else open_avatar(find_avatar(job.avatar), self._folder, metadata)
+            labels = SequenceLabels(self._folder, self._folder / "labels", metadata, model, avatar)
             labels.add(kinds, job.label_pairs)
 
     def abandon(self) -> None:

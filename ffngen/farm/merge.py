@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ffngen.atomic import sha256_file, sync, write_atomic
-from ffngen.dataset.dataset_file import encode_record, read_record
+from ffngen.dataset.dataset_file import BESIDE_CONTENT, encode_record, read_record
 from ffngen.dataset.labels.layout import LABELS_FILE
 from ffngen.dataset.labels.record import MAX_LABELS_BYTES, decode_labels, label_layout
 from ffngen.dataset.layout import (
@@ -112,11 +112,13 @@ def _require_one_job(places: Sequence[Place], records: Sequence[dict[str, Any]])
 
 def _write_record(store: Store, scratch: Path, records: Sequence[dict[str, Any]]) -> None:
     """``dataset.json`` for as many identities, and all the lengths, that any of the datasets goes to."""
-    beside = ("format_version", "digest", "identities", "n_frames")
-    content = {name: value for name, value in records[0].items() if name not in beside}
+    content = {name: value for name, value in records[0].items() if name not in BESIDE_CONTENT}
     identities = max(record["identities"] for record in records)
     n_frames = sorted({n for record in records for n in record["n_frames"]})
-    store.write(DATASET_FILE, encode_record(content, identities=identities, n_frames=n_frames), scratch)
+    avatar = records[0].get("avatar_path")
+    store.write(
+        DATASET_FILE, encode_record(content, identities=identities, n_frames=n_frames, avatar_path=avatar), scratch
+    )
 
 
 def _require_same_truth(stores: Sequence[Store], found: Sequence[SequenceMetadata]) -> None:

@@ -13,18 +13,18 @@ import numpy as np
 
 from ffngen.geometry.camera import Camera
 from ffngen.splat.avatar import Array64
-from ffngen.splat.flow import RayDepth, SplatMotion
+from ffngen.splat.flow import RayDepth, SplatMotion, said_of
 from ffngen.splat.projection import Splats
 
 
 def channels_of(splats: Splats, rays: RayDepth, motions: list[SplatMotion]) -> Array64:
     """(P, 6 + 9 M) float64: colours, then three channels of depth, then of each motion's u, v and depth after it."""
     spread = np.sqrt(splats.planar[:, [0, 1], [0, 1]])
-    values = _values(splats, rays, motions, splats.pixels)
+    values = said_of(splats.pixels, splats.pixels, rays, motions)
     slopes = []
     for axis in range(2):
         step = spread * np.eye(2)[axis]
-        ends = [_values(splats, rays, motions, splats.pixels + sign * step) for sign in (1, -1)]
+        ends = [said_of(splats.pixels + sign * step, splats.pixels, rays, motions) for sign in (1, -1)]
         slopes.append((ends[0] - ends[1]) / (2 * spread[:, axis, None]))
     # Pixels count from the middle: so the sums stay small, and single precision is enough.
     place = splats.pixels - _middle(splats.camera)
@@ -46,22 +46,3 @@ def sums_of(image: Array64, alpha: Array64, motions: int) -> tuple[Array64, Arra
 
 def _middle(camera: Camera) -> Array64:
     return (np.array([camera.width, camera.height]) - 1) / 2
-
-
-def _values(splats: Splats, rays: RayDepth, motions: list[SplatMotion], pixels: Array64) -> Array64:
-    """(P, 1 + 3 M): what each Gaussian says of one pixel, (P, 2): depth, and of each motion u, v and depth after it."""
-    u, v = pixels.T
-    p = np.stack([u, v, np.ones_like(u)], axis=-1)
-    squares = np.stack([u * u, u * v, u, v * v, v, np.ones_like(u)], axis=-1)
-    s = np.clip((rays.n * p).sum(axis=1) / (rays.Q * squares).sum(axis=1), rays.low, rays.high)
-    values = [s[:, None]]
-    for motion in motions:
-        if len(motion.planar):
-            D, offset = motion.planar[:, :4].reshape(-1, 2, 2), pixels - splats.pixels
-            flow = np.einsum("pij,pj->pi", D, offset) + motion.planar[:, 4:6]
-            values += [flow, (s + motion.planar[:, 6])[:, None]]
-        else:
-            G = motion.spatial[:, :9].reshape(-1, 3, 3)
-            place = s[:, None] * np.einsum("pij,pj->pi", G, p) + motion.spatial[:, 9:]
-            values += [place[:, :2] / place[:, 2:] - pixels, place[:, 2:]]
-    return np.concatenate(values, axis=1)

@@ -52,6 +52,10 @@ class RayDepth:
     low: Array64
     high: Array64
 
+    def take(self, chosen: NDArray[np.int64]) -> RayDepth:
+        """Those of some splats."""
+        return RayDepth(self.n[chosen], self.Q[chosen], self.low[chosen], self.high[chosen])
+
 
 @dataclass(frozen=True, eq=False)
 class SplatMotion:
@@ -67,6 +71,10 @@ class SplatMotion:
 
     planar: Array64
     spatial: Array64
+
+    def take(self, chosen: NDArray[np.int64]) -> SplatMotion:
+        """Those of some splats."""
+        return SplatMotion(*(part[chosen] if len(part) else part for part in (self.planar, self.spatial)))
 
 
 def ray_depth(splats: Splats) -> RayDepth:
@@ -106,6 +114,29 @@ def splat_motion(
         planar = planar_covariances(points, covariances, later_camera)
         D = _root(planar) @ inverse_2x2(_root(splats.planar)) - np.eye(2)
     return SplatMotion(np.concatenate([D.reshape(-1, 4), moved, away[:, None]], axis=1), none[1])
+
+
+def said_of(pixels: Array64, centres: Array64, rays: RayDepth, motions: list[SplatMotion]) -> Array64:
+    """(P, 1 + 3 M): what splats say of a pixel each: depth, and of each motion u, v and depth after it.
+
+    :param pixels: (P, 2).
+    :param centres: (P, 2): where the splats' means are seen.
+    """
+    u, v = pixels.T
+    p = np.stack([u, v, np.ones_like(u)], axis=-1)
+    squares = np.stack([u * u, u * v, u, v * v, v, np.ones_like(u)], axis=-1)
+    s = np.clip((rays.n * p).sum(axis=1) / (rays.Q * squares).sum(axis=1), rays.low, rays.high)
+    values = [s[:, None]]
+    for motion in motions:
+        if len(motion.planar):
+            D, offset = motion.planar[:, :4].reshape(-1, 2, 2), pixels - centres
+            flow = np.einsum("pij,pj->pi", D, offset) + motion.planar[:, 4:6]
+            values += [flow, (s + motion.planar[:, 6])[:, None]]
+        else:
+            G = motion.spatial[:, :9].reshape(-1, 3, 3)
+            place = s[:, None] * np.einsum("pij,pj->pi", G, p) + motion.spatial[:, 9:]
+            values += [place[:, :2] / place[:, 2:] - pixels, place[:, 2:]]
+    return np.concatenate(values, axis=1)
 
 
 def _spatial(splats: Splats, motion: TriangleMotion, later: Camera) -> Array64:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from ffngen.appearance.colour import srgb_to_linear
 from ffngen.flow.passes import encode_vector_pass
 from ffngen.render.request import Crop
+from ffngen.splat.image import SplatImage
 from ffngen.splat.projection import Splats, reach
-from ffngen.splat.rasterise import SplatImage
 
 #: The depth of a pixel that shows no surface, as Cycles writes it.
 _NO_SURFACE = np.float32(1e10)

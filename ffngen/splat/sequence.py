@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ffngen.geometry.camera import Camera
 from ffngen.render.child import record
 from ffngen.render.request import Crop, RawPass, SequenceRequest
 from ffngen.splat.avatar import Avatar
-from ffngen.splat.binding import pose, triangle_motion
-from ffngen.splat.flow import ray_depth, splat_motion
+from ffngen.splat.image import SplatImage
 from ffngen.splat.lit import LitSurface
 from ffngen.splat.ply import read_avatar
-from ffngen.splat.projection import project
-from ffngen.splat.rasterise import SplatImage, rasterise
+from ffngen.splat.posed import PosedAvatar
 from ffngen.splat.raw import crop_of, write_colour, write_truth
 
 Vertices = NDArray[np.float32]
@@ -35,19 +33,22 @@ def render_sequence(folder: Path, what: str = "sequence") -> Iterator[dict[str, 
     request = SequenceRequest.read(folder)
     avatar_at = _avatar(request, folder)
     facial, head = request.facial, request.head
+    assert request.splat is not None
     count = {"sequence": len(facial), "still": 1, "scene": 0}[what]
     for i in range(count):
         camera, later = request.camera_of(i), request.camera_of(min(i + 1, len(facial) - 1))
         targets = [facial[i + 1], head[i]] if i + 1 < len(facial) and what == "sequence" else []
-        image, crop = _picture(request, avatar_at(facial[i]), facial[i], camera, targets, later)
+        now = PosedAvatar(avatar_at(facial[i]), facial[i], request.faces, camera)
+        others = [replace(now, vertices=vertices, camera=later) for vertices in targets]
+        image, crop = now.image(others, request.splat.flow_mode), crop_of(now.splats)
         if what == "sequence":
             if not crop.is_empty:
                 write_truth(RawPass.TRUTH.path(folder, i), image, crop)
             yield record(RawPass.TRUTH, i, crop)
         yield _colour(RawPass.FACIAL_COLOUR, folder, i, image, crop)
         if targets:
-            image, crop = _picture(request, avatar_at(head[i]), head[i], later, [], later)
-            yield _colour(RawPass.HEAD_COLOUR, folder, i + 1, image, crop)
+            only = PosedAvatar(avatar_at(head[i]), head[i], request.faces, later)
+            yield _colour(RawPass.HEAD_COLOUR, folder, i + 1, only.image(), crop_of(only.splats))
 
 
 def _avatar(request: SequenceRequest, folder: Path) -> Callable[[Vertices], Avatar]:
@@ -58,33 +59,6 @@ def _avatar(request: SequenceRequest, folder: Path) -> Callable[[Vertices], Avat
         return lambda vertices: avatar
     with Image.open(folder / "atlas.png") as picture:
         return LitSurface(request, np.asarray(picture.convert("RGB"))).at
-
-
-def _picture(
-    request: SequenceRequest,
-    avatar: Avatar,
-    vertices: Vertices,
-    camera: Camera,
-    targets: list[Vertices],
-    later_camera: Camera,
-) -> tuple[SplatImage, Crop]:
-    """What a camera sees of an avatar, with its flow to other poses before a later camera."""
-    assert request.splat is not None
-    faces = request.faces
-    splats = project(pose(avatar, vertices, faces), camera)
-    corners = faces[avatar.triangles]
-    motions = [
-        splat_motion(
-            request.splat.flow_mode,
-            splats,
-            pose(avatar, later, faces),
-            triangle_motion(vertices, later, corners),
-            later_camera,
-        )
-        for later in targets
-    ]
-    normalised = request.splat.flow_mode != "mean-sum"
-    return rasterise(splats, ray_depth(splats), motions, normalised=normalised), crop_of(splats)
 
 
 def _colour(kind: RawPass, folder: Path, index: int, image: SplatImage, crop: Crop) -> dict[str, Any]:

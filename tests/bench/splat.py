@@ -30,8 +30,9 @@ from ffngen.head.model import HeadModel
 from ffngen.splat.avatar import Avatar
 from ffngen.splat.binding import pose, triangle_motion
 from ffngen.splat.flow import FlowMode, ray_depth, splat_motion
+from ffngen.splat.image import SplatImage
 from ffngen.splat.projection import project
-from ffngen.splat.rasterise import Backend, SplatImage, rasterise
+from ffngen.splat.rasterise import Backend, rasterise
 from ffngen.splat.surface import surface_avatar
 
 COUNT = 100_000

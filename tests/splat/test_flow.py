@@ -17,8 +17,9 @@ from ffngen.head.load import load_head
 from ffngen.head.uv_map import UvMap
 from ffngen.splat.binding import pose, triangle_motion
 from ffngen.splat.flow import FlowMode, ray_depth, splat_motion
+from ffngen.splat.image import SplatImage
 from ffngen.splat.projection import project
-from ffngen.splat.rasterise import SplatImage, rasterise
+from ffngen.splat.rasterise import rasterise
 from ffngen.splat.surface import surface_avatar
 
 pytest.importorskip("numba", reason="numba is not installed")

@@ -24,7 +24,9 @@ def check_label_sizes(root: Path, metadata: SequenceMetadata) -> list[Failure]:
         return []
     failures = compare_sizes(root, _paths(metadata, record), record.files)
     if not record.fits(metadata):
-        failures.append(Failure(Fault.LABEL_RECORD, where, "the labels were made from other vertices"))
+        failures.append(
+            Failure(Fault.LABEL_RECORD, where, "the labels were made from other vertices, or of another avatar")
+        )
     return failures
 
 

@@ -17,6 +17,7 @@ from ffngen.dataset.labels.surface import Surface
 from ffngen.dataset.labels.zbuffer import Array64, ProjectedMesh, SeenFrame
 from ffngen.dataset.raycast import HIDDEN_BEHIND
 from ffngen.flow.values import Flow
+from ffngen.geometry.camera import Camera
 from ffngen.geometry.plane import FacingPlane
 
 #: Values of an occlusion map.
@@ -75,12 +76,12 @@ def occlusion(seen: SeenFrame, target: SeenFrame, plane: FacingPlane) -> Bytes:
 def _fate(mesh: ProjectedMesh, pixels: Array64, depth: NDArray[Any]) -> Bytes:
     """(P,) uint8: what has become of points that are at (P, 2) and have depths (P,) in the frame of a mesh."""
     hidden = np.where(is_hidden(mesh, pixels, depth), HIDDEN, VISIBLE)
-    return np.where(outside(pixels, mesh), OUTSIDE, hidden).astype(np.uint8)
+    return np.where(is_outside(pixels, mesh.camera), OUTSIDE, hidden).astype(np.uint8)
 
 
-def outside(pixels: Array64, mesh: ProjectedMesh) -> NDArray[np.bool_]:
+def is_outside(pixels: Array64, camera: Camera) -> NDArray[np.bool_]:
     """(P,) bool: which places (P, 2) lie beside the picture, whose edge is that of its outermost pixels."""
-    last = np.array([mesh.camera.width, mesh.camera.height]) - 0.5
+    last = np.array([camera.width, camera.height]) - 0.5
     result: NDArray[np.bool_] = ((pixels < -0.5) | (pixels > last)).any(axis=1)
     return result
 
@@ -222,4 +223,4 @@ def _pixels(mesh: ProjectedMesh, points: Array64) -> Array64:
 
 
 def _is_visible(mesh: ProjectedMesh, pixels: Array64, depth: Array64) -> NDArray[np.bool_]:
-    return np.asarray(~outside(pixels, mesh) & ~is_hidden(mesh, pixels, depth))
+    return np.asarray(~is_outside(pixels, mesh.camera) & ~is_hidden(mesh, pixels, depth))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, StrEnum
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from ffngen.dataset.layout import SequenceKey, SequenceLayout, metadata_folder
@@ -43,6 +43,10 @@ class LabelKind(StrEnum):
     def needs_surface(self) -> bool:
         """Whether the head model is needed, beside the sequence's vertices."""
         return self in (LabelKind.SEGMENTATION, LabelKind.UV, LabelKind.LANDMARKS)
+
+
+#: What a captured avatar's Gaussians say; the others are the head's mesh's, which its hair and clothes are not on.
+OF_AVATARS = (LabelKind.BACKWARD, LabelKind.OCCLUSION, LabelKind.PAIRS)
 
 
 class LabelOutput(Enum):
@@ -175,6 +179,18 @@ def parse_kinds(words: tuple[str, ...]) -> tuple[LabelKind, ...]:
         if word not in (*known, "all"):
             raise JobError(f"no label is called {word!r}", where="labels", mend=f"use all, {', '.join(known)}")
     return tuple(k for k in LabelKind if k.value in words or ("all" in words and k is not LabelKind.PAIRS))
+
+
+def require_of_avatars(kinds: tuple[LabelKind, ...], where: str | Path) -> None:
+    """Refuse labels that only the mesh of a head has.
+
+    :param where: what asks for them of a captured avatar, or shows one.
+    :raises JobError: for the first that captured avatars do not have.
+    """
+    others = [kind.value for kind in kinds if kind not in OF_AVATARS]
+    if others:
+        what = f"a captured avatar's hair and clothes are not on the head's mesh, which {', '.join(others)} would be of"
+        raise JobError(what, where=where, mend=f"ask for {', '.join(kind.value for kind in OF_AVATARS)} alone")
 
 
 def parse_gap(word: str) -> Gap:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
@@ -9,16 +10,20 @@ from functools import lru_cache
 from multiprocessing import get_context
 from pathlib import Path
 
-from ffngen.dataset.labels.layout import MAX_GAPS, Gap, LabelKind
+from ffngen.dataset.labels.avatar import locate_avatar, open_avatar
+from ffngen.dataset.labels.layout import MAX_GAPS, Gap, LabelKind, require_of_avatars
 from ffngen.dataset.labels.record import LabelsRecord, read_labels
 from ffngen.dataset.labels.sequence import SequenceLabels
 from ffngen.dataset.layout import Record, SequenceKey, complete_sequences, require_dataset
 from ffngen.dataset.metadata import SequenceMetadata, read_sequence
 from ffngen.dataset.run_folder import run_folder
 from ffngen.errors import DatasetError, FfngenError, HeadModelError, JobError, OutOfSpaceError
+from ffngen.extras import require
 from ffngen.head import flame_topology
 from ffngen.head.load import OPEN, load_head
 from ffngen.head.model import HeadModel
+from ffngen.render.pool import available_cores
+from ffngen.splat.avatar import Avatar
 
 
 @dataclass
@@ -43,7 +48,7 @@ class LabelRun:
 
 @dataclass(frozen=True)
 class _Work:
-    """A sequence, and the labels that it is to get."""
+    """A sequence, and the labels that it is to get; of a captured avatar, where the avatar is."""
 
     root: Path
     metadata: SequenceMetadata
@@ -51,6 +56,11 @@ class _Work:
     gaps: tuple[Gap, ...]
     head: str
     family: str | None
+    cloud: Path | None
+
+    def open_avatar(self) -> Avatar | None:
+        """The captured avatar; None where there is none, or nothing to do."""
+        return None if self.cloud is None or not self.kinds else open_avatar(self.cloud, self.root, self.metadata)
 
     @property
     def needs_head(self) -> bool:
@@ -65,10 +75,13 @@ def label_dataset(
     *,
     head: str = OPEN,
     family: str | None = None,
+    avatar: Path | None = None,
     workers: int = 1,
     select: Callable[[SequenceKey], bool] | None = None,
 ) -> Generator[LabelRun, None, None]:
     """Compute labels from the stored vertices and camera and write them beside the dataset's files.
+
+    Of a captured avatar, they are its Gaussians', and only those that Gaussians have.
 
     Yields the run's state before the first sequence and after each one. What a sequence has already is kept; labels of
     other vertices than it has now are made anew. Several runs may label one dataset at once, and the same sequences.
@@ -77,11 +90,13 @@ def label_dataset(
     :param gaps: distant pairs; needed for, and only for, :attr:`LabelKind.PAIRS`.
     :param head: the head model that the dataset was rendered with: ``open``, or its path.
     :param family: the FLAME version, where the file's name does not tell.
+    :param avatar: the captured avatar that the dataset was rendered with; where it was then when absent.
     :param workers: processes.
     :param select: which of the dataset's sequences; all when absent.
-    :raises DatasetError: the folder is no dataset, or another head model's.
+    :raises DatasetError: the folder is no dataset, or another head model's, or another avatar's.
     :raises HeadModelError: the head model has no texture coordinates, and they are asked for.
-    :raises JobError: no labels, or too many distances.
+    :raises JobError: no labels, too many distances, or labels that captured avatars do not have.
+    :raises MissingPackageError: numba is not installed, and there are Gaussians.
     """
     root = Path(root)
     require_dataset(root)
@@ -92,15 +107,17 @@ def label_dataset(
         raise JobError("distant pairs need their distances of frames", where="pairs", mend=mend)
     keys = [key for key in complete_sequences(root) if select is None or select(key)]
     run = LabelRun(sequences=len(keys))
-    works = []
+    works, cloud = [], None
     for key in keys:
         metadata = read_sequence(root, key)
         if metadata.is_captured:
-            what = (
-                "shows a captured avatar, whose hair and clothes are not on the head's mesh, which labels are made of"
-            )
-            raise DatasetError(what, where=root / metadata.layout.record(Record.METADATA), mend="label other datasets")
-        work = _Work(root, metadata, *_missing(metadata, read_labels(root, metadata), kinds, gaps), head, family)
+            require_of_avatars(kinds, root / metadata.layout.record(Record.METADATA))
+        missing = _missing(metadata, read_labels(root, metadata), kinds, gaps)
+        if metadata.is_captured and missing[0] and cloud is None:
+            require("splat", "numba")
+            cloud = locate_avatar(root, avatar)
+        work = _Work(root, metadata, *missing, head, family, cloud if metadata.is_captured else None)
+        work.open_avatar()
         if work.needs_head:  # another one is refused before any work is done
             model = open_head(head, family, metadata.model.digest)
             if LabelKind.UV in work.kinds and model.uv is None:
@@ -160,7 +177,8 @@ def _all(works: list[_Work], scratch: Path, workers: int) -> Iterator[tuple[_Wor
             yield work, _label(work, scratch)
         return
     # A new process knows nothing of this one's threads, such as a progress bar's.
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    share = max(1, available_cores() // workers)
+    with ProcessPoolExecutor(workers, get_context("spawn"), _share_cores, (share,)) as pool:
         futures: dict[Future[tuple[int, int] | str], _Work] = {
             pool.submit(_label, work, scratch): work for work in works
         }
@@ -172,11 +190,16 @@ def _all(works: list[_Work], scratch: Path, workers: int) -> Iterator[tuple[_Wor
             raise
 
 
+def _share_cores(threads: int) -> None:
+    """Say to Numba, before it is imported, how many threads this process may use, unless the user has."""
+    os.environ.setdefault("NUMBA_NUM_THREADS", str(threads))
+
+
 def _label(work: _Work, scratch: Path) -> tuple[int, int] | str:
     metadata = work.metadata
     try:
         model = open_head(work.head, work.family, metadata.model.digest) if work.needs_head else None
-        labels = SequenceLabels(work.root, scratch / metadata.sequence, metadata, model)
+        labels = SequenceLabels(work.root, scratch / metadata.sequence, metadata, model, work.open_avatar())
         return labels.add(work.kinds, work.gaps)
     except OutOfSpaceError:
         raise

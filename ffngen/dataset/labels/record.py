@@ -26,25 +26,28 @@ MAX_LABELS_BYTES = 16 << 20
 class LabelsRecord(BaseModel):
     """The labels of one sequence.
 
-    ``vertices`` is the SHA-256 of the ``vertices.npz`` that they were computed from; ``gaps`` are the distances of
-    distant pairs; ``files`` maps every file's path, relative to the dataset's root, to its size and digest.
+    ``vertices`` is the SHA-256 of the ``vertices.npz`` that they were computed from, and ``avatar`` that of the file of
+    the captured avatar, where there is one; ``gaps`` are the distances of distant pairs; ``files`` maps every file's
+    path, relative to the dataset's root, to its size and digest.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     format_version: Literal[1] = FORMAT_VERSION
     vertices: Digest
+    avatar: Digest | None = None
     kinds: tuple[LabelKind, ...]
     gaps: tuple[Annotated[int, Field(strict=True, ge=1)] | Literal["first-last"], ...] = Field((), max_length=MAX_GAPS)
     files: dict[str, FileEntry]
 
     def encode(self) -> bytes:
         """The bytes of ``labels.json``."""
-        return (json.dumps(self.model_dump(mode="json"), indent=1, sort_keys=True) + "\n").encode()
+        data = self.model_dump(mode="json", exclude_none=True)
+        return (json.dumps(data, indent=1, sort_keys=True) + "\n").encode()
 
     def fits(self, metadata: SequenceMetadata) -> bool:
-        """Whether the labels were made from the sequence's vertices as they are."""
-        return self.vertices == vertices_digest(metadata)
+        """Whether the labels were made from the sequence's vertices as they are, and of its avatar."""
+        return self.vertices == vertices_digest(metadata) and self.avatar == metadata.avatar_digest
 
 
 def label_layout(metadata: SequenceMetadata, gaps: tuple[Gap, ...] = ()) -> LabelLayout:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import shutil
-from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ffngen.atomic import sha256_file, write_atomic
-from ffngen.dataset.arrays import SequenceVertices, read_vertices
+from ffngen.dataset.arrays import read_vertices
 from ffngen.dataset.labels import compute
 from ffngen.dataset.labels.files import write_grey, write_normals, write_points, write_uv
+from ffngen.dataset.labels.frames import Frames, MeshFrames, Moment
 from ffngen.dataset.labels.layout import (
     LABELS_FILE,
     OUTPUTS,
@@ -26,7 +26,6 @@ from ffngen.dataset.labels.layout import (
 from ffngen.dataset.labels.record import LabelsRecord, label_layout, read_labels, vertices_digest
 from ffngen.dataset.labels.sheet import draw_labels
 from ffngen.dataset.labels.surface import Surface, encode_surface
-from ffngen.dataset.labels.zbuffer import ProjectedMesh, SeenFrame
 from ffngen.dataset.layout import Record
 from ffngen.dataset.metadata import FileEntry, SequenceMetadata
 from ffngen.dataset.place import put_folder, take_away
@@ -36,36 +35,11 @@ from ffngen.flow.files import write_flow
 from ffngen.flow.values import Flow
 from ffngen.head.model import HeadModel
 from ffngen.images import encode_png
+from ffngen.splat.avatar import Avatar
 
 _L = LabelOutput
 #: More faces than a mesh of a head and what it wears has.
 _MOST_FACES = 10_000_000
-
-
-class Frames:
-    """A sequence's frames as they are seen; the last few are kept.
-
-    :param vertices: the sequence's geometry.
-    :param metadata: the sequence.
-    """
-
-    def __init__(self, vertices: SequenceVertices, metadata: SequenceMetadata) -> None:
-        first = int(vertices.frames[0])
-
-        @lru_cache(maxsize=6)
-        def seen(kind: str, number: int) -> SeenFrame:
-            frame = vertices.facial[number - first] if kind == "facial" else vertices.head[number - first - 1]
-            return SeenFrame.of(ProjectedMesh.of(frame, vertices.faces, metadata.get_camera(number)))
-
-        self._seen = seen
-
-    def facial(self, number: int) -> SeenFrame:
-        """The facial frame of that number."""
-        return self._seen("facial", number)
-
-    def head(self, number: int) -> SeenFrame:
-        """The head-only frame that stands for the facial frame of that number."""
-        return self._seen("head", number)
 
 
 def prop_faces(metadata: SequenceMetadata) -> dict[str, NDArray[np.int32]]:
@@ -91,10 +65,20 @@ class SequenceLabels:
     :param folder: a folder of its own on the same file system, for unfinished work.
     :param metadata: the sequence.
     :param model: its head model; needed for the kinds that need a surface.
+    :param avatar: needed for, and only for, a sequence that shows a captured one; it has the kinds
+        :data:`ffngen.dataset.labels.layout.OF_AVATARS` alone, and they need numba.
     :raises InputFileError, DatasetError: the vertices cannot be read, or are another sequence's.
+    :raises FfngenError: the avatar is another head's.
     """
 
-    def __init__(self, root: Path, folder: Path, metadata: SequenceMetadata, model: HeadModel | None) -> None:
+    def __init__(
+        self,
+        root: Path,
+        folder: Path,
+        metadata: SequenceMetadata,
+        model: HeadModel | None,
+        avatar: Avatar | None = None,
+    ) -> None:
         self._root, self._folder, self._metadata = root, folder, metadata
         path = root / metadata.layout.record(Record.VERTICES)
         vertices = read_vertices(path)
@@ -102,7 +86,13 @@ class SequenceLabels:
             raise DatasetError("its frames are not those of the metadata", where=path)
         if sha256_file(path) != vertices_digest(metadata):
             raise DatasetError("has changed since it was rendered", where=path, mend="ffngen verify tells what else")
-        self._frames = Frames(vertices, metadata)
+        self._mesh = MeshFrames(vertices, metadata)
+        self._frames: Frames = self._mesh
+        if avatar is not None:
+            # Numba is an extra, and takes a second to import.
+            from ffngen.dataset.labels.splats import SplatFrames
+
+            self._frames = SplatFrames(vertices, metadata, avatar)
         self._surface = None if model is None else Surface.of(model, vertices.faces, prop_faces(metadata))
 
     def add(self, kinds: tuple[LabelKind, ...], gaps: tuple[Gap, ...]) -> tuple[int, int]:
@@ -144,7 +134,13 @@ class SequenceLabels:
             str(path): self._entry(path) if there is None or path in fresh else there.files[str(path)]
             for path in layout.files(together)
         }
-        record = LabelsRecord(vertices=vertices_digest(self._metadata), kinds=together, gaps=gaps, files=files)
+        record = LabelsRecord(
+            vertices=vertices_digest(self._metadata),
+            avatar=self._metadata.avatar_digest,
+            kinds=together,
+            gaps=gaps,
+            files=files,
+        )
         write_atomic(self._root / layout.record(LABELS_FILE), record.encode())
         return len(fresh), sum(files[str(path)].bytes for path in fresh)
 
@@ -158,30 +154,25 @@ class SequenceLabels:
     def _flow(self, output: LabelOutput, flow: Flow, frame: int, later: int | None = None) -> None:
         write_flow(self._path(output, frame, later), flow, flow_format=self._metadata.flow_format)
 
-    def _flow_between(self, first: SeenFrame, second: SeenFrame) -> Flow:
-        return compute.flow(first, second.mesh, self._metadata.background)
-
-    def _occlusion(self, first: SeenFrame, second: SeenFrame) -> NDArray[np.uint8]:
-        return compute.occlusion(first, second, self._metadata.background)
-
     def _write(self, kinds: tuple[LabelKind, ...], gaps: tuple[Gap, ...]) -> None:
         """Write every file of some kinds, frame by frame."""
-        frames, layout = self._frames, self._metadata.layout
+        layout = self._metadata.layout
         for t in layout.facial_frames:
             for kind in kinds:
-                self._write_frame(kind, t, frames.facial(t))
+                self._write_frame(kind, t)
                 if t in layout.pair_frames:
-                    self._write_pair(kind, t, frames.facial(t), frames.facial(t + 1), frames.head(t + 1))
+                    self._write_pair(kind, t, ("facial", t), ("facial", t + 1), ("head", t + 1))
         if LabelKind.PAIRS in kinds:
             for a, b in label_layout(self._metadata, gaps).distant_pairs:
-                self._flow(_L.PAIR_FLOW, self._flow_between(frames.facial(a), frames.facial(b)), a, b)
-                write_grey(self._path(_L.PAIR_OCCLUSION, a, b), self._occlusion(frames.facial(a), frames.facial(b)))
+                pair: tuple[Moment, Moment] = ("facial", a), ("facial", b)
+                self._flow(_L.PAIR_FLOW, self._frames.flow(*pair), a, b)
+                write_grey(self._path(_L.PAIR_OCCLUSION, a, b), self._frames.occlusion(*pair))
 
-    def _write_pair(self, kind: LabelKind, t: int, first: SeenFrame, second: SeenFrame, head: SeenFrame) -> None:
+    def _write_pair(self, kind: LabelKind, t: int, first: Moment, second: Moment, head: Moment) -> None:
         match kind:
             case LabelKind.BACKWARD:
-                self._flow(_L.FACIAL_BACKWARD, self._flow_between(second, first), t + 1)
-                self._flow(_L.HEAD_BACKWARD, self._flow_between(head, first), t + 1)
+                self._flow(_L.FACIAL_BACKWARD, self._frames.flow(second, first), t + 1)
+                self._flow(_L.HEAD_BACKWARD, self._frames.flow(head, first), t + 1)
             case LabelKind.OCCLUSION:
                 for output, frame, one, other in (
                     (_L.FACIAL_OCCLUSION, t, first, second),
@@ -189,30 +180,34 @@ class SequenceLabels:
                     (_L.FACIAL_OCCLUSION_BACKWARD, t + 1, second, first),
                     (_L.HEAD_OCCLUSION_BACKWARD, t + 1, head, first),
                 ):
-                    write_grey(self._path(output, frame), self._occlusion(one, other))
+                    write_grey(self._path(output, frame), self._frames.occlusion(one, other))
             case LabelKind.SCENE_FLOW:
-                behind = self._metadata.background
                 for output, other in ((_L.FACIAL_DEPTH_NEXT, second), (_L.HEAD_DEPTH_NEXT, head)):
-                    write_depth_exr(self._path(output, t), compute.depth_next(first, other.mesh, behind))
+                    write_depth_exr(self._path(output, t), self._mesh.depth_next(first, other))
             case LabelKind.SEGMENTATION:
                 assert self._surface is not None
-                write_grey(self._path(_L.HEAD_SEGMENTATION, t + 1), compute.segmentation(head, self._surface))
+                seen = self._mesh.seen(head)
+                write_grey(self._path(_L.HEAD_SEGMENTATION, t + 1), compute.segmentation(seen, self._surface))
             case LabelKind.LANDMARKS:
                 assert self._surface is not None
-                write_points(self._path(_L.HEAD_LANDMARKS, t + 1), compute.points(head.mesh, self._surface))
+                mesh = self._mesh.seen(head).mesh
+                write_points(self._path(_L.HEAD_LANDMARKS, t + 1), compute.points(mesh, self._surface))
 
-    def _write_frame(self, kind: LabelKind, t: int, seen: SeenFrame) -> None:
+    def _write_frame(self, kind: LabelKind, t: int) -> None:
+        now: Moment = ("facial", t)
         match kind:
             case LabelKind.NORMALS:
-                write_normals(self._path(_L.NORMALS, t), compute.normals(seen))
+                write_normals(self._path(_L.NORMALS, t), compute.normals(self._mesh.seen(now)))
             case LabelKind.COVERAGE:
-                write_grey(self._path(_L.COVERAGE, t), compute.coverage(seen))
+                write_grey(self._path(_L.COVERAGE, t), compute.coverage(self._mesh.seen(now)))
             case LabelKind.SEGMENTATION:
                 assert self._surface is not None
-                write_grey(self._path(_L.FACIAL_SEGMENTATION, t), compute.segmentation(seen, self._surface))
+                regions = compute.segmentation(self._mesh.seen(now), self._surface)
+                write_grey(self._path(_L.FACIAL_SEGMENTATION, t), regions)
             case LabelKind.UV:
                 assert self._surface is not None
-                write_uv(self._path(_L.UV, t), compute.uv(seen, self._surface))
+                write_uv(self._path(_L.UV, t), compute.uv(self._mesh.seen(now), self._surface))
             case LabelKind.LANDMARKS:
                 assert self._surface is not None
-                write_points(self._path(_L.FACIAL_LANDMARKS, t), compute.points(seen.mesh, self._surface))
+                points = compute.points(self._mesh.seen(now).mesh, self._surface)
+                write_points(self._path(_L.FACIAL_LANDMARKS, t), points)
