@@ -113,16 +113,19 @@ class SplatCheck:
         :param holes: pixels, away from silhouettes, where mask and rays disagree.
         :param head_pixels: on all frames.
         """
-        found = []
-        for fault in (Fault.FACIAL_FLOW, Fault.HEAD_FLOW, *(() if self.captured else (Fault.DEPTH,))):
-            unit = "m" if fault is Fault.DEPTH else "px"
-            count = self._pixels.get(fault, 0)
-            if not count:
-                found.append(Figure(fault, "share with too few pixels away from edges", 1.0, 0.0, 0))
-                continue
-            found.append(Figure(fault, f"median {unit}", max(self._medians[fault]), self._bound(fault), count))
-            if not self.captured:
-                found.append(Figure(fault, "share far off", max(self._far[fault]), FAR_SHARE, count))
+        faults = (Fault.FACIAL_FLOW, Fault.HEAD_FLOW, *(() if self.captured else (Fault.DEPTH,)))
+        found = [figure for fault in faults for figure in self.figures_of(fault)]
         if not self.captured:
             found.append(Figure(Fault.MASK, "share wrong", holes / max(head_pixels, 1), HOLES, head_pixels))
+        return found
+
+    def figures_of(self, fault: Fault) -> list[Figure]:
+        """The worst frame of one."""
+        unit = "m" if fault is Fault.DEPTH else "px"
+        count = self._pixels.get(fault, 0)
+        if not count:
+            return [Figure(fault, "share with too few pixels away from edges", 1.0, 0.0, 0)]
+        found = [Figure(fault, f"median {unit}", max(self._medians[fault]), self._bound(fault), count)]
+        if not self.captured:
+            found.append(Figure(fault, "share far off", max(self._far[fault]), FAR_SHARE, count))
         return found

@@ -24,6 +24,7 @@ from ffngen.dataset.report import (
     SequenceImages,
     SequenceTruth,
     judge,
+    unreadable,
 )
 from ffngen.errors import InputFileError
 from ffngen.flow.exr import read_depth_exr
@@ -98,7 +99,7 @@ def check_truth(root: Path, metadata: SequenceMetadata) -> tuple[SequenceTruth |
             try:
                 check(frame, cast, targets, silhouette)
             except InputFileError as error:
-                failures.append(Failure(Fault.UNREADABLE, _relative(root, error.where), error.what))
+                failures.append(unreadable(root, error))
     similarity, found = images.result()
     truth = _truth(metadata, pools, similarity)
     return truth, [*failures, *_judge(truth), *found]
@@ -297,8 +298,3 @@ def _judge(truth: SequenceTruth) -> list[Failure]:
 
 def _figures(errors: ErrorSummary) -> str:
     return f"mean {errors.mean:.2g}, p99 {errors.p99:.2g}, max {errors.max:.2g}"
-
-
-def _relative(root: Path, where: str | Path | None) -> str:
-    path = Path(where or root)
-    return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ffngen.errors import FfngenError
 
 
 class Fault(StrEnum):
@@ -63,6 +66,13 @@ class Failure:
 
     def __str__(self) -> str:
         return f"{self.fault.value}: {self.where}: {self.message}"
+
+
+def unreadable(root: Path, error: FfngenError) -> Failure:
+    """The failure of a file of the dataset in ``root`` that cannot be read."""
+    path = Path(error.where or root)
+    where = path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
+    return Failure(Fault.UNREADABLE, where, error.what)
 
 
 @dataclass(frozen=True)
