@@ -38,10 +38,10 @@ Bools = NDArray[np.bool_]
 _BESIDE = Fault.OUTSIDE_FLOW, "share", 0.0
 _CYCLE = Fault.FORWARD_BACKWARD, "median px", 0.1
 _ON_HEAD = Fault.OCCLUSION, "share on the head", 0.1
-_AROUND = Fault.HIDDEN, "share beside the head", 0.05
+_AROUND = Fault.HIDDEN, "share beside the head", 0.2
 _LANDING, _LANDING_SHARE = "share that leads beside the head", 0.1
 #: Of fewer pixels, a frame is not judged.
-_FEWEST = 20
+_FEWEST = 10
 #: Pixels: flow from so near to the outline is asked where it leads.
 _RIM = 3
 #: Pixels: nearer to the picture's edge, blends and rays may disagree on what has left it.
@@ -194,14 +194,16 @@ class _Check:
     def _add_around(self, first: _View, second: _View, occlusion: NDArray[np.uint8]) -> None:
         """Compare where a frame shows the surroundings, and they are or should be hidden."""
         one, other = first.shot, second.shot
-        place, margin = self._landing(one.plane_flow(other))
-        if first.mask is not None and second.mask is not None:
-            sure, covered = ~first.mask, second.mask[place]
-            if one.cast.camera != other.cast.camera:  # between pixels, the outline is not known
-                outline = ndimage.maximum_filter(second.mask, 3) != ndimage.minimum_filter(second.mask, 3)
-                sure &= ~outline[place] & (np.abs(margin) > _EDGE)
+        plane = one.plane_flow(other)
+        _, margin = self._landing(plane)
+        known = first.mask is not None and second.mask is not None
+        there = second.mask if known else self._inside(other, one)
+        # Between pixels, the surroundings are hidden where all pixels around show the head.
+        around, within = backward_warp(np.asarray(there, dtype=np.float64), plane)
+        covered = around > 0.9999
+        if known:
+            sure = ~np.asarray(first.mask) & ((within & (covered | (around == 0))) | (margin < -_EDGE))
         else:  # at least the mesh hides them
-            covered = self._inside(other, one)[place]
             sure = covered & ~self._splats.widened(one.cast.hit)
         expected = np.where(margin < 0, OUTSIDE, np.where(covered, HIDDEN, VISIBLE))
         self._add(_AROUND, (occlusion != expected)[sure & ((expected == HIDDEN) | (occlusion == HIDDEN))])
