@@ -162,9 +162,9 @@ def test_an_avatar(captured: Path, tmp_path: Path) -> None:
     report = verify_dataset(out)
     assert not report.failures
     metadata = read_sequence(out, complete_sequences(out)[0])
-    assert metadata.is_captured and metadata.scene["splat"] == {"avatar": "somebody", "flow_mode": "affine"}
-    refused = run("label", out, "--add", "backward")
-    assert refused.exit_code == 2 and "captured avatar" in refused.output
+    digest = sha256_file(captured / "point_cloud" / "iteration_30" / "point_cloud.ply")
+    splat = {"avatar": "somebody", "avatar_sha256": digest, "flow_mode": "affine"}
+    assert metadata.is_captured and metadata.scene["splat"] == splat
 
 
 def test_a_rig_of_a_file(tmp_path: Path) -> None:

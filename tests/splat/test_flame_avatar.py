@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import struct
 from pathlib import Path
 
@@ -171,6 +172,16 @@ def test_an_avatar_is_driven_by_another_person_and_verifies(tmp_path: Path) -> N
     metadata = read_sequence(tmp_path / "out", complete_sequences(tmp_path / "out")[0])
     assert metadata.is_captured
     np.testing.assert_array_equal(np.float32(metadata.parameters.betas), shape)
+    # Labels are the avatar's, found again where it was, and verified by the mesh's rays.
+    done = CliRunner().invoke(main, ["label", str(tmp_path / "out"), "--add", "backward,occlusion", "--workers", "1"])
+    assert done.exit_code == 0, done.output
+    done = CliRunner().invoke(main, ["verify", str(tmp_path / "out"), "--json"])
+    assert done.exit_code == 0, done.output
+    figures = {(one["fault"], one["what"]): one for one in json.loads(done.stdout)["labels"][0]["figures"]}
+    assert figures["backward-flow", "median px"]["value"] < 0.1
+    assert figures["forward-backward", "median px"]["value"] < 0.05
+    assert figures["occlusion", "share on the head"]["value"] < 0.02
+    assert all(one["count"] > 20 for one in figures.values())
 
 
 @pytest.mark.shared
