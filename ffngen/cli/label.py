@@ -60,8 +60,8 @@ def command(
     What is there is kept, so a run that was stopped goes on where it was. The head model is needed for segmentation,
     uv and landmarks. `ffngen verify DATASET` checks labels by ray casting.
 
-    Of a captured avatar (ffngen splat render AVATAR), backward, occlusion and pairs are its Gaussians', which the
-    avatar is needed for; the others are the mesh's, and it has none of them.
+    Of a captured avatar (ffngen splat render AVATAR), backward, occlusion, scene-flow and pairs are its Gaussians',
+    which the avatar is needed for; the others would be the mesh's, and are refused.
 
     On a farm, every task of an array labels its part, which --shard says as it does for ffngen render.
 

@@ -33,7 +33,7 @@ from ffngen.splat.projection import MOST, Splats
 
 #: What lies no further before a point belongs to the surface that it is on: so many metres, as for meshes, and so many
 #: standard deviations of its Gaussian. Flat Gaussians stand out from surfaces that bend (tests/bench/splat_labels.py).
-_SKIN, _WIDTHS = 5e-4, 2.0
+SKIN, WIDTHS = 5e-4, 2.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +65,7 @@ class ShownPoints:
         depths = said_of(pixels, splats.pixels[chosen], frame.rays.take(chosen), [])[:, 0]
         # The radius of the circle that is as large as the ellipse of one standard deviation.
         radius = np.linalg.det(splats.planar[chosen]) ** 0.25
-        skin = _SKIN + _WIDTHS * radius * depths / np.sqrt(frame.camera.K[0, 0] * frame.camera.K[1, 1])
+        skin = SKIN + WIDTHS * radius * depths / np.sqrt(frame.camera.K[0, 0] * frame.camera.K[1, 1])
         return cls(frame, mask, chosen, pixels, depths, skin)
 
     def moved_to(self, other: PosedAvatar) -> tuple[Array64, Array64]:

@@ -71,8 +71,10 @@ def covers(panel: np.ndarray, cam: Camera, u: np.ndarray, v: np.ndarray) -> tupl
     return found[0], (np.stack(found) == found[0]).all(axis=0)
 
 
-def fate(now: list[np.ndarray], then: list[np.ndarray], cam: Camera, later: Camera) -> tuple[np.ndarray, np.ndarray]:
-    """(H, W): what becomes of each pixel's point, and where that is clear; by a homography for each panel."""
+def fate(
+    now: list[np.ndarray], then: list[np.ndarray], cam: Camera, later: Camera
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """What becomes of each pixel's point, where that is clear, its flow and its depth; by each panel's homography."""
     u, v = np.meshgrid(np.arange(WIDTH, dtype=float), np.arange(HEIGHT, dtype=float))
     seen, clear = [], np.ones(u.shape, bool)
     for panel in now:
@@ -81,14 +83,13 @@ def fate(now: list[np.ndarray], then: list[np.ndarray], cam: Camera, later: Came
         clear &= sure
     # The board lies before the wall, and both before the surroundings, which stand still.
     axis, (origin, directions) = camera().T_world_cam[:3, 2], cam.pixel_rays()
-    away = camera().position + BACKGROUND * axis - origin
-    still, _ = later.project(origin + (away @ axis / (directions @ axis))[..., None] * directions)
-    place = still.copy()
+    reach = (camera().position + BACKGROUND * axis - origin) @ axis
+    place, depth = later.project(origin + (reach / (directions @ axis))[..., None] * directions)
     for panel, moved, on in zip(now, then, seen, strict=True):
         a, b = met(panel, cam, u, v)
         c, e1, e2 = in_world(moved)
-        there, _ = later.project(c + a[..., None] * e1 + b[..., None] * e2)
-        place[on] = there[on]
+        there, away = later.project(c + a[..., None] * e1 + b[..., None] * e2)
+        place[on], depth[on] = there[on], away[on]
     x, y = place[..., 0], place[..., 1]
     hidden = np.zeros(u.shape, bool)
     for index, panel in enumerate(then):
@@ -100,7 +101,7 @@ def fate(now: list[np.ndarray], then: list[np.ndarray], cam: Camera, later: Came
     result = np.where(hidden, HIDDEN, VISIBLE)
     margin = np.minimum(np.minimum(x, WIDTH - 1 - x), np.minimum(y, HEIGHT - 1 - y)) + 0.5
     result[margin < 0] = OUTSIDE
-    return result, clear & (np.abs(margin) > 0.05)
+    return result, clear & (np.abs(margin) > 0.05), place - np.stack([u, v], axis=-1), depth
 
 
 MOVES = {"right": (0.09, 0.0, 0.0), "left": (-0.09, 0.0, 0.0), "down": (0.0, 0.08, 0.0), "up": (0.0, -0.08, 0.0)}
@@ -114,7 +115,7 @@ def test_a_board_slides_before_a_wall(name: str) -> None:
     frames = panel_frames([now, then], [camera(), camera()])
     moments, outside = (("facial", 1), ("facial", 2)), 0
     for (one, other), (first, second) in (((now, then), moments), ((then, now), moments[::-1])):
-        expected, clear = fate(one, other, camera(), camera())
+        expected, clear, flow, depth = fate(one, other, camera(), camera())
         found = frames.occlusion(first, second)
         assert found.dtype == np.uint8
         assert clear.mean() > 0.25
@@ -123,14 +124,21 @@ def test_a_board_slides_before_a_wall(name: str) -> None:
         outside += counts[OUTSIDE]
         wrong = (found != expected) & clear
         assert not wrong.any(), (wrong.sum(), clear.sum())
+        # A thousandth of the light comes through the board from the wall, which goes the other way.
+        errors = np.abs(frames.flow(first, second) - flow)[clear]
+        assert np.percentile(errors, 99) < 0.02 and errors.max() < 0.15
+        assert np.abs(frames.depth_next(first, second) - depth)[clear].max() < 2e-3
     assert outside > 100
 
 
 def test_the_camera_moves_and_the_panels_do_not() -> None:
     cameras = [camera_of(0, moves=True), camera_of(8, moves=True)]
     frames = panel_frames([[WALL, BOARD]] * 2, cameras)
-    expected, clear = fate([WALL, BOARD], [WALL, BOARD], *cameras)
-    found = frames.occlusion(("facial", 1), ("facial", 2))
+    expected, clear, flow, depth = fate([WALL, BOARD], [WALL, BOARD], *cameras)
+    moments = ("facial", 1), ("facial", 2)
+    found = frames.occlusion(*moments)
+    assert np.abs(frames.flow(*moments) - flow)[clear].max() < 0.02
+    assert np.abs(frames.depth_next(*moments) - depth)[clear].max() < 1e-3
     assert (np.bincount(expected[clear], minlength=3)[[VISIBLE, OUTSIDE]] > 100).all()
     assert ((found != expected) & clear).sum() == 0
 

@@ -18,7 +18,7 @@ from scipy import ndimage
 
 from ffngen.dataset.arrays import SequenceVertices, read_mask
 from ffngen.dataset.check_splats import SplatCheck
-from ffngen.dataset.check_truth import FLOW_MAX
+from ffngen.dataset.check_truth import DEPTH_P99, FLOW_MAX
 from ffngen.dataset.labels.compute import HIDDEN, OUTSIDE, VISIBLE
 from ffngen.dataset.labels.layout import LabelKind
 from ffngen.dataset.labels.read import PairLabels
@@ -26,8 +26,10 @@ from ffngen.dataset.labels.record import LabelsRecord, label_layout
 from ffngen.dataset.labels.shots import Shot, Shots
 from ffngen.dataset.layout import Output
 from ffngen.dataset.metadata import SequenceMetadata
+from ffngen.dataset.raycast import cast_plane
 from ffngen.dataset.report import Failure, Fault, Figure, LabelTruth, judge, unreadable
 from ffngen.errors import DatasetError, InputFileError
+from ffngen.flow.exr import read_depth_exr
 from ffngen.flow.files import read_flow
 from ffngen.flow.values import Flow, check_size
 from ffngen.flow.warp import backward_warp
@@ -39,6 +41,8 @@ _BESIDE = Fault.OUTSIDE_FLOW, "share", 0.0
 _CYCLE = Fault.FORWARD_BACKWARD, "median px", 0.1
 _ON_HEAD = Fault.OCCLUSION, "share on the head", 0.1
 _AROUND = Fault.HIDDEN, "share beside the head", 0.2
+_CHANGE = Fault.SCENE_FLOW, "median m", 2e-3
+_DEPTH_BESIDE = Fault.SCENE_FLOW, "share beside the head", 0.0
 _LANDING, _LANDING_SHARE = "share that leads beside the head", 0.1
 #: Of fewer pixels, a frame is not judged.
 _FEWEST = 10
@@ -132,6 +136,9 @@ class _Check:
             self._occlusion(first, head, labels.head_occlusion)
             self._occlusion(second, first, labels.facial_occlusion_backward)
             self._occlusion(head, first, labels.head_occlusion_backward)
+        if LabelKind.SCENE_FLOW in self._kinds:
+            self._scene_flow(first, second.shot, labels.facial_depth_next, labels.frame)
+            self._scene_flow(first, head.shot, labels.head_depth_next, labels.frame)
 
     def _check_distant(self, labels: PairLabels, first: _View, second: _View, later: int) -> None:
         self._flow(Fault.PAIR_FLOW, first, second, labels.flow_to(later))
@@ -207,3 +214,17 @@ class _Check:
             sure = covered & ~self._splats.widened(one.cast.hit)
         expected = np.where(margin < 0, OUTSIDE, np.where(covered, HIDDEN, VISIBLE))
         self._add(_AROUND, (occlusion != expected)[sure & ((expected == HIDDEN) | (occlusion == HIDDEN))])
+
+    def _scene_flow(self, first: _View, second: Shot, depth_next: NDArray[np.float32], t: int) -> None:
+        """Compare by how much depth changes, as Gaussians may lie before the mesh; and the depth of what is behind."""
+        one = first.shot
+        path = self._root / self._metadata.layout.file(Output.DEPTH, t)
+        depth = read_depth_exr(path)
+        check_size(path, depth.shape, self._size)
+        inside = self._inside(one, second) & np.asarray(first.mask)
+        corners = second.cast.camera.to_camera(second.vertices)[one.cast.faces[one.cast.triangle[inside]]]
+        after = np.einsum("pc,pc->p", one.cast.barycentric[inside], corners[..., 2])
+        change = (depth_next - depth.astype(np.float64))[inside]
+        self._add(_CHANGE, np.abs(change - (after - one.cast.depth[inside])))
+        plane = cast_plane(self._metadata.background, one.cast.camera, second.cast.camera).depth_after
+        self._add(_DEPTH_BESIDE, ~(np.abs(depth_next - plane) <= DEPTH_P99)[~np.asarray(first.mask)])

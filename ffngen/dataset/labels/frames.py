@@ -27,6 +27,9 @@ class Frames(Protocol):
     def occlusion(self, first: Moment, second: Moment) -> NDArray[np.uint8]:
         """(H, W) uint8: what of one frame another one shows; values of :mod:`ffngen.dataset.labels.compute`."""
 
+    def depth_next(self, first: Moment, second: Moment) -> NDArray[np.float32]:
+        """(H, W) float32, metres: the depth that each pixel's point has in another frame."""
+
 
 def vertices_of(vertices: SequenceVertices, moment: Moment) -> NDArray[np.float32]:
     """(V, 3): the vertices of a frame."""
@@ -62,5 +65,5 @@ class MeshFrames:
         return compute.occlusion(self.seen(first), self.seen(second), self._behind)
 
     def depth_next(self, first: Moment, second: Moment) -> NDArray[np.float32]:
-        """(H, W) float32, metres: the depth that each pixel's point has in another frame."""
+        """As for :class:`Frames`."""
         return compute.depth_next(self.seen(first), self.seen(second).mesh, self._behind)

@@ -46,7 +46,7 @@ class LabelKind(StrEnum):
 
 
 #: What a captured avatar's Gaussians say; the others are the head's mesh's, which its hair and clothes are not on.
-OF_AVATARS = (LabelKind.BACKWARD, LabelKind.OCCLUSION, LabelKind.PAIRS)
+OF_AVATARS = (LabelKind.BACKWARD, LabelKind.OCCLUSION, LabelKind.SCENE_FLOW, LabelKind.PAIRS)
 
 
 class LabelOutput(Enum):

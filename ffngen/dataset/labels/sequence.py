@@ -183,7 +183,7 @@ class SequenceLabels:
                     write_grey(self._path(output, frame), self._frames.occlusion(one, other))
             case LabelKind.SCENE_FLOW:
                 for output, other in ((_L.FACIAL_DEPTH_NEXT, second), (_L.HEAD_DEPTH_NEXT, head)):
-                    write_depth_exr(self._path(output, t), self._mesh.depth_next(first, other))
+                    write_depth_exr(self._path(output, t), self._frames.depth_next(first, other))
             case LabelKind.SEGMENTATION:
                 assert self._surface is not None
                 seen = self._mesh.seen(head)

@@ -52,6 +52,14 @@ class SplatFrames:
         result[image.mask] = np.where(moves, image.flows[0], 0)[image.mask]
         return result
 
+    def depth_next(self, first: Moment, second: Moment) -> NDArray[np.float32]:
+        """(H, W) float32, metres: a blend on the head, as the dataset's depth is; the plane's beside it."""
+        now, then = self._shown(first).frame, self._shown(second).frame
+        image = now.image([then], self._mode)
+        result = self._behind.depth_after(now.camera, then.camera)
+        result[image.mask] = image.depths_after[0][image.mask]
+        return result
+
     def occlusion(self, first: Moment, second: Moment) -> NDArray[np.uint8]:
         """(H, W) uint8: hidden by less light; the surroundings, where Gaussians hide half of them."""
         points, then = self._shown(first), self._shown(second).frame

@@ -22,6 +22,7 @@ from ffngen.dataset.read import FlowDataset
 from ffngen.dataset.report import Fault
 from ffngen.dataset.verify import verify_dataset
 from ffngen.dataset.view_labels import SequenceLabelPictures
+from ffngen.flow.exr import read_depth_exr, write_depth_exr
 from ffngen.flow.files import read_flow, write_flow
 from ffngen.head.load import load_head
 from ffngen.splat.ply import write_avatar
@@ -31,7 +32,7 @@ pytest.importorskip("embreex")
 pytest.importorskip("numba")
 
 L = LabelOutput
-WANTED = ["backward,occlusion", "2"]
+WANTED = ["backward,occlusion,scene-flow", "2"]
 
 
 def run(*arguments: str | Path) -> Result:
@@ -91,6 +92,7 @@ def test_labels_verify_and_are_read(labelled: Path) -> None:
     assert figures[Fault.FORWARD_BACKWARD, "median px"].value < 0.02
     assert figures[Fault.OCCLUSION, "share on the head"].value < 0.01
     assert figures[Fault.HIDDEN, "share beside the head"].value == 0
+    assert figures[Fault.SCENE_FLOW, "median m"].value < 3e-4
     assert all(one.count > 100 for one in figures.values())
     for pair in FlowDataset(labelled):
         labels = pair.labels
@@ -105,7 +107,8 @@ def test_labels_verify_and_are_read(labelled: Path) -> None:
     names = SequenceLabelPictures(FlowDataset(labelled).pairs(complete_sequences(labelled)[0])).names
     assert names == [
         *("backward facial", "backward head"),
-        *("occlusion", "head occlusion", "backward occlusion", "distant flow"),
+        *("occlusion", "head occlusion", "backward occlusion"),
+        *("change of depth", "distant flow"),
     ]
 
 
@@ -140,7 +143,7 @@ def test_an_avatar_that_is_elsewhere(avatar: Path, dataset: Path, tmp_path: Path
 
 def test_labels_that_only_the_mesh_has(avatar: Path, dataset: Path, tmp_path: Path) -> None:
     line = refused("label", dataset, "--add", "backward,normals,uv")
-    assert "which normals, uv would be of; ask for backward, occlusion, pairs alone" in line
+    assert "which normals, uv would be of; ask for backward, occlusion, scene-flow, pairs alone" in line
     line = refused("splat", "render", avatar, "--labels", "all", "--out", tmp_path / "out")
     assert line.startswith("ffngen: labels: ") and "landmarks" in line
     assert not (tmp_path / "out").exists()
@@ -165,6 +168,10 @@ def grey(changed: Callable[[Any], Any]) -> Callable[[Path], None]:
     return lambda path: files.write_grey(path, np.ascontiguousarray(changed(files.read_grey(path)), dtype=np.uint8))
 
 
+def depth(changed: Callable[[Any], Any]) -> Callable[[Path], None]:
+    return lambda path: write_depth_exr(path, np.ascontiguousarray(changed(read_depth_exr(path)), dtype=np.float32))
+
+
 def exchanged(occlusion: Any) -> Any:
     return np.where(occlusion == 2, 2, 1 - occlusion)
 
@@ -187,6 +194,9 @@ CORRUPTIONS: dict[str, tuple[LabelOutput, Callable[[Path], None] | None, Fault]]
     "occlusion with the axes swapped": (L.FACIAL_OCCLUSION_BACKWARD, grey(np.transpose), Fault.HIDDEN),
     "occlusion of the frame before": (L.HEAD_OCCLUSION, None, Fault.HIDDEN),
     "a distant pair's exchanged": (L.PAIR_OCCLUSION, grey(exchanged), Fault.OCCLUSION),
+    "depth in millimetres": (L.FACIAL_DEPTH_NEXT, depth(lambda d: 1000 * d), Fault.SCENE_FLOW),
+    "depth a pixel aside": (L.HEAD_DEPTH_NEXT, depth(lambda d: np.roll(d, 1, 1)), Fault.SCENE_FLOW),
+    "depth of the frame before": (L.HEAD_DEPTH_NEXT, None, Fault.SCENE_FLOW),
     "no occlusion map": (L.FACIAL_OCCLUSION, grey(lambda o: o + 9), Fault.UNREADABLE),
     "another size": (L.PAIR_OCCLUSION, grey(lambda o: o[1:]), Fault.UNREADABLE),
 }  # fmt: skip
