@@ -252,7 +252,7 @@ def test_labels_of_a_head_are_those_of_its_mesh() -> None:
         # What the mesh hides is hidden, but for a few pixels along edges, and what it does not is mostly not.
         near = casts[i].hit & ~edges[0]
         assert (hidden & near).sum() > 200
-        assert (occlusion == HIDDEN)[hidden & near].mean() > 0.99
+        assert (occlusion == HIDDEN)[hidden & near].mean() > 0.95
         back, within = backward_warp(flows[j], flows[i])
         returned = np.hypot(*np.moveaxis(flows[i] + back, -1, 0))
         seen = inside & far & within & (occlusion == VISIBLE)
