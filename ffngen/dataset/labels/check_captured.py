@@ -38,7 +38,9 @@ Bools = NDArray[np.bool_]
 
 #: What is asked of the worst frame: the figure's fault, its name and its bound.
 _BESIDE = Fault.OUTSIDE_FLOW, "share", 0.0
-_CYCLE = Fault.FORWARD_BACKWARD, "median px", 0.1
+_CYCLE = Fault.FORWARD_BACKWARD, "median px"
+#: Of flow that is affine, and of other modes, which do not turn with Gaussians; for motion up to so many pixels.
+_AFFINE_CYCLE, _OTHER_CYCLE, _MOTION = 0.2, 0.5, 20.0
 _ON_HEAD = Fault.OCCLUSION, "share on the head", 0.1
 _AROUND = Fault.HIDDEN, "share beside the head", 0.2
 _CHANGE = Fault.SCENE_FLOW, "median m", 2e-3
@@ -183,8 +185,11 @@ class _Check:
         seen = first.cast.visible_in(second.cast, second.vertices) & self._inside(first, second)
         back, within = backward_warp(backward, forward)
         around, _ = backward_warp(self._inside(second, first).astype(np.float64), forward)
-        there_and_back = (forward + back)[seen & within & (around > 0.9999)]
-        self._add(_CYCLE, np.hypot(there_and_back[:, 0], there_and_back[:, 1]))
+        chosen = seen & within & (around > 0.9999)
+        missed, motion = np.hypot(*(forward + back)[chosen].T), np.hypot(*forward[chosen].T)
+        bound = _AFFINE_CYCLE if self._metadata.splat.get("flow_mode") == "affine" else _OTHER_CYCLE
+        if missed.size:
+            self._add((*_CYCLE, bound), missed / max(1.0, float(np.median(motion)) / _MOTION))
 
     def _occlusion(self, first: _View, second: _View, occlusion: NDArray[np.uint8]) -> None:
         one, other = first.shot, second.shot
