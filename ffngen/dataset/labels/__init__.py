@@ -1,1 +1,1 @@
-"""Labels beyond flow, mask and depth: computed from the stored vertices and camera, without Blender."""
+"""Labels beyond flow, mask and depth: of the stored vertices, or of a captured avatar's Gaussians, without Blender."""

@@ -20,7 +20,7 @@ from ffngen.dataset.arrays import SequenceVertices, read_mask
 from ffngen.dataset.check_splats import SplatCheck
 from ffngen.dataset.check_truth import DEPTH_P99, FLOW_MAX
 from ffngen.dataset.labels.compute import HIDDEN, OUTSIDE, VISIBLE
-from ffngen.dataset.labels.layout import LabelKind
+from ffngen.dataset.labels.layout import LABELS_FILE, OF_AVATARS, LabelKind
 from ffngen.dataset.labels.read import PairLabels
 from ffngen.dataset.labels.record import LabelsRecord, label_layout
 from ffngen.dataset.labels.shots import Shot, Shots
@@ -86,6 +86,11 @@ class _Check:
 
     def run(self) -> None:
         """Compare everything."""
+        others = [kind.value for kind in self._kinds if kind not in OF_AVATARS]
+        if others:
+            where = str(label_layout(self._metadata).record(LABELS_FILE))
+            what = f"captured avatars have no {', '.join(others)}"
+            self.failures.append(Failure(Fault.LABEL_RECORD, where, what))
         frames = self._metadata.layout.pair_frames
         for check, pairs in ((self._check_pair, [(t, t + 1) for t in frames]), (self._check_distant, self._distant)):
             for a, b in pairs:

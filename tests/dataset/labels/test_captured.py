@@ -158,6 +158,9 @@ def test_labels_of_another_avatar_are_made_anew(dataset: Path) -> None:
     assert failure.fault is Fault.LABEL_RECORD and "another avatar" in failure.message
     assert run("label", dataset, "--add", "backward").exit_code == 0
     assert json.loads(path.read_text()) == record
+    path.write_text(json.dumps(record | {"kinds": [*record["kinds"], "normals"]}))
+    _, failures = check_labels(dataset, read_sequence(dataset, key))
+    assert [(one.fault, one.message) for one in failures] == [(Fault.LABEL_RECORD, "captured avatars have no normals")]
 
 
 def flow(changed: Callable[[Any], Any]) -> Callable[[Path], None]:
