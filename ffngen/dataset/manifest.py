@@ -16,6 +16,7 @@ from ffngen.dataset.layout import MANIFEST_FILE, SequenceKey, metadata_path
 from ffngen.dataset.metadata import MAX_METADATA_BYTES, SequenceMetadata, decode_sequence
 from ffngen.dataset.store import Store
 from ffngen.errors import DatasetError, FfngenError
+from ffngen.parquet import decode_table
 
 _MAX_BYTES = 1 << 30
 _ARROW_TYPES = {"str": pa.string(), "int": pa.int64(), "float": pa.float64(), "bool": pa.bool_()}
@@ -78,7 +79,7 @@ def read_manifest(root: str | Path) -> list[SequenceRow]:
     path = Path(root) / MANIFEST_FILE
     try:
         data = read_bounded(path, _MAX_BYTES)
-        records = pq.read_table(pa.BufferReader(data), schema=_schema()).to_pylist()
+        records = decode_table(data, _schema()).to_pylist()
         for record in records:
             record["metadata_sha256"] = record["metadata_sha256"] or ""
         if any(value is None for record in records for value in record.values()):

@@ -44,6 +44,7 @@ from ffngen.errors import DatasetError, InputFileError
 from ffngen.flow.compact import decode_compact
 from ffngen.flow.values import MAX_PIXELS, Flow, check_size
 from ffngen.images import decode_image
+from ffngen.parquet import decode_table
 
 INDEX_FILE = "index.parquet"
 
@@ -169,7 +170,7 @@ class ShardIndex:
         record = read_record(root)
         path = root / INDEX_FILE
         try:
-            table = pq.read_table(pa.BufferReader(read_bounded(path, _MAX_INDEX_BYTES)), schema=_schema())
+            table = decode_table(read_bounded(path, _MAX_INDEX_BYTES), _schema())
             table = table.filter(pa.compute.equal(table["split"], split))
             self._keys = table["key"].combine_chunks()
             self._shards = table["shard"].combine_chunks().dictionary_encode()

@@ -130,7 +130,9 @@ def read_table(path: Path) -> list[ParameterSet]:
             return [
                 _decode(row, path, number, offsets)
                 for number, row in enumerate(
-                    row for batch in file.iter_batches(_BATCH, columns=_present(file)) for row in _rows(batch)
+                    row
+                    for batch in file.iter_batches(_BATCH, columns=_present(file), use_threads=False)
+                    for row in _rows(batch)
                 )
             ]
     except (pa.ArrowException, OSError, ValueError, TypeError, KeyError, OverflowError) as error:
