@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import radians, tan
 from pathlib import Path
 
 import numpy as np
 
 from ffngen.errors import InputFileError, JobError
+from ffngen.fit.brows import BrowFinder
 from ffngen.fit.calibration import calibration
-from ffngen.fit.detect import Detector, FoundFace
+from ffngen.fit.detect import Detector, FoundFace, Rgb
 from ffngen.fit.footage import Footage
 from ffngen.fit.gaze import eye_pose
+from ffngen.fit.observation import FLIP, Brows, Observation
 from ffngen.fit.prior import HEAD, JAW, N_BETAS, RIGID, TRANSLATION, FramePrior, frame_prior
 from ffngen.fit.reduced import LandmarkModel, pose_vector
-from ffngen.fit.solve import FLIP, Observation, PersonFit, Problem, solve
+from ffngen.fit.solve import PersonFit, Problem, solve
 from ffngen.fit.start import first_guess
 from ffngen.geometry.camera import Camera
 from ffngen.head.model import HeadModel
@@ -43,10 +45,12 @@ class FitOptions:
     :param field_of_view: of the camera along the picture's longer side, degrees; None takes each photo's from its EXIF
         data, and a portrait lens's where there is none.
     :param smoothing: of videos; 0 fits each frame for itself, 1 is natural motion.
+    :param find_brows: look for the open head's brows in the pictures; else they are taken for where the detector says.
     """
 
     field_of_view: float | None = None
     smoothing: float = 1.0
+    find_brows: bool = True
 
     def __post_init__(self) -> None:
         if self.field_of_view is not None and not 1 <= self.field_of_view <= 120:
@@ -97,6 +101,7 @@ class _Seen:
     size: tuple[int, int]
     found: FoundFace
     observation: Observation
+    start: Array64
 
 
 class _Fitter:
@@ -107,24 +112,28 @@ class _Fitter:
         self.prior: FramePrior = frame_prior(model)
         reduced = LandmarkModel(model, n_betas=N_BETAS, columns=self.prior.columns, offsets=known.offsets)
         self.problem = Problem(reduced, self.prior, known)
+        self.brows = BrowFinder(reduced) if options.find_brows and model.family == "open" else None
 
-    def observe(self, person: Footage, name: str, number: int, size: tuple[int, int], found: FoundFace) -> _Seen:
-        """A found face with the camera that is known or assumed."""
+    def observe(self, person: Footage, name: str, number: int, image: Rgb, found: FoundFace) -> _Seen:
+        """A found face with the camera that is known or assumed, and where the fit begins."""
+        size = (image.shape[1], image.shape[0])
         angle = self.options.field_of_view
         focal = person.focal(number, size) if angle is None else None
         if focal is None:
             focal = (max(size) / 2) / tan(radians(PORTRAIT if angle is None else angle) / 2)
         centre = (np.array(size) - 1) / 2
-        return _Seen(name, number, size, found, Observation(found.points, focal, centre))
+        if self.brows is None:
+            seen = Observation(found.points, focal, centre)
+            return _Seen(name, number, size, found, seen, first_guess(self.problem, seen))
+        plain = Observation(found.points, focal, centre, Brows.UNKNOWN)
+        start = first_guess(self.problem, plain)
+        seen = self.brows(image, plain, start)
+        return _Seen(name, number, size, replace(found, points=seen.points), seen, start)
 
     def person(self, seen: Sequence[_Seen], rate: float | None, progress: Callable[[int], None]) -> PersonFit:
         """Identity and frames of one person; ``rate`` is of a video's frames, which are smoothed."""
         problem = self.problem
-        starts = []
-        for done, one in enumerate(seen):
-            starts.append(first_guess(problem, one.observation))
-            progress(done)
-        frames = np.array(starts)
+        frames = np.array([one.start for one in seen])
         everything = [one.observation for one in seen]
         keys = np.unique(np.linspace(0, len(seen) - 1, min(len(seen), _KEY_FRAMES)).round().astype(int))
         neutral = np.zeros(problem.n_shared)
@@ -213,7 +222,7 @@ def fit_images(
     skipped: list[tuple[str, str]] = []
     looked = 0
     for person in people:
-        seen = []
+        seen: list[_Seen] = []
         found: FoundFace | None = None
         for number, (name, image) in enumerate(person.read()):
             looked += 1
@@ -225,7 +234,7 @@ def fit_images(
             if found is None:
                 skipped.append((name, _NO_FACE))
                 continue
-            seen.append(fitter.observe(person, name, number, (image.shape[1], image.shape[0]), found))
+            seen.append(fitter.observe(person, name, number, image, found))
         if not seen:
             continue
         rate = None if person.video is None else person.video.rate

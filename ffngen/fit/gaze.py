@@ -8,9 +8,10 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from ffngen.fit.detect import FoundFace
+from ffngen.fit.observation import FLIP, Observation
 from ffngen.fit.prior import TRANSLATION
 from ffngen.fit.reduced import LandmarkModel
-from ffngen.fit.solve import FLIP, Observation, state_of
+from ffngen.fit.solve import state_of
 from ffngen.head.model import HeadModel
 from ffngen.head.skinning import Array64
 

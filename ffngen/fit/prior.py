@@ -15,8 +15,9 @@ from ffngen.params.arkit import ARKIT_ACTIONS, side_of
 HEAD, TRANSLATION, JAW = slice(0, 3), slice(3, 6), slice(6, 9)
 RIGID = 9
 
-#: FLAME's components that are fitted; the later ones move landmarks by less than a detector's error.
-N_BETAS, N_EXPRESSION = 40, 50
+#: Components that are fitted. FLAME's later expression moves landmarks by less than a detector's error. Of the identity
+#: those are needed that raise a person's brows, which one picture does not tell from a face that raises them.
+N_BETAS, N_EXPRESSION = 150, 50
 
 #: Actions that 68 landmarks do not show: gaze and tongue.
 _UNSEEN = ("eyeLook", "tongueOut")

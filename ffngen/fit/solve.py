@@ -14,55 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ffngen.fit.calibration import Calibration
+from ffngen.fit.observation import FLIP, Brows, Observation
 from ffngen.fit.prior import HEAD, JAW, RIGID, TRANSLATION, FramePrior
 from ffngen.fit.reduced import FaceState, LandmarkModel
 from ffngen.head.skinning import Array64
-
-#: From the head frame to the camera's axes.
-FLIP = np.array([1.0, -1.0, -1.0])
 
 _MAX_STEPS = 25
 #: The cost of a step that is no longer worth taking, relative.
 _ENOUGH = 1e-4
 _NEAREST = 0.05  # metres
-_RIGHT_EYE, _LEFT_EYE = slice(36, 42), slice(42, 48)
-_EYE_CORNERS, _NOSE_ROOT, _CHIN = (36, 45), 27, 8
-#: The inter-ocular distance over the distance of the nose's root to the chin, on an average face turned to a side.
-_HEIGHT_RATIO = 0.6
-
-
-@dataclass(frozen=True, eq=False)
-class Observation:
-    """A frame's landmarks.
-
-    :param points: (68, 2) pixels.
-    :param focal: pixels.
-    :param centre: (2,) the principal point, pixels.
-    """
-
-    points: Array64
-    focal: float
-    centre: Array64
-
-    @property
-    def scale(self) -> float:
-        """The size of the face, pixels: the inter-ocular distance, or what it would be if the face were not turned."""
-        left, right = (self.points[i] for i in _EYE_CORNERS)
-        height = np.linalg.norm(self.points[_NOSE_ROOT] - self.points[_CHIN])
-        return max(float(np.linalg.norm(left - right)), _HEIGHT_RATIO * float(height), 1.0)
-
-    @property
-    def level(self) -> Array64:
-        """(2, 2): turns pixels so that the eyes are level."""
-        across = self.points[_LEFT_EYE].mean(axis=0) - self.points[_RIGHT_EYE].mean(axis=0)
-        cosine, sine = across / max(float(np.linalg.norm(across)), 1e-9)
-        return np.array([[cosine, sine], [-sine, cosine]])
-
-    @property
-    def inter_ocular(self) -> float:
-        """The distance of the outer corners of the eyes, pixels."""
-        left, right = (self.points[i] for i in _EYE_CORNERS)
-        return float(np.linalg.norm(left - right))
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +44,7 @@ class Problem:
     def __init__(self, model: LandmarkModel, prior: FramePrior, known: Calibration) -> None:
         self.model = model
         self.prior = prior
-        self._whiten = np.linalg.inv(np.linalg.cholesky(known.covariance))
+        self._whiten = {brows: np.linalg.inv(np.linalg.cholesky(known.of(brows))) for brows in Brows}
         self._biases = known.biases
         #: How many numbers a person's frames share.
         self.n_shared = model.n_betas + len(known.biases)
@@ -100,7 +60,7 @@ class Problem:
         pixels, depth = _to_pixels(self.model.points(shared[self.identity], state_of(x)), x, seen)
         if depth.min() < _NEAREST:
             return np.inf
-        residual = self._whiten @ self._residual(shared, pixels, seen).ravel()
+        residual = self._whiten[seen.brows] @ self._residual(shared, pixels, seen).ravel()
         return 0.5 * float(residual @ residual) + self.prior.cost(x)
 
     def _residual(self, shared: Array64, pixels: Array64, seen: Observation) -> Array64:
@@ -132,7 +92,7 @@ class Problem:
         table[:, size : size + betas] = (by_head_point @ by_betas).reshape(count, -1)
         table[:, size + betas : -1] = self._biases.T
         table[:, -1] = residual.ravel()
-        table = self._whiten @ table
+        table = self._whiten[seen.brows] @ table
         normal = table.T @ table
         return (
             normal[:size, :size] + self.prior.precision,

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from ffngen.fit.observation import FLIP, Observation
 from ffngen.fit.prior import HEAD, RIGID, TRANSLATION
-from ffngen.fit.solve import FLIP, Observation, PersonFit, Problem, solve, state_of
+from ffngen.fit.solve import PersonFit, Problem, solve, state_of
 from ffngen.head.skinning import Array64
 
 _INNER = slice(17, 68)

@@ -35,7 +35,7 @@ from ffngen.fit.calibration import calibration
 from ffngen.fit.detect import Detector, FaceDetector, FoundFace
 from ffngen.fit.fit import FitOptions, FittedFrame, fit_images
 from ffngen.fit.footage import Footage
-from ffngen.fit.solve import FLIP, Observation
+from ffngen.fit.observation import FLIP, Observation
 from ffngen.geometry.camera import Camera
 from ffngen.head.load import load_head
 from ffngen.head.model import HeadModel
@@ -64,11 +64,6 @@ ACTIONS = (
     "eyeSquint",
     "noseSneer",
 )
-
-
-#: Modes of a person's constant error that are kept, and how much larger errors are taken than measured: those of
-#: one rendered person go along with pose and expression, and are no noise.
-MODES, CORRELATED = 16, 1.0
 
 
 COMMON = (
@@ -103,21 +98,24 @@ class Known:
         return turn
 
 
-def read_known(dataset: Path, model: HeadModel, half: str) -> list[Known]:
-    """The sequences of one half of a dataset."""
+def read_known(dataset: Path, model: HeadModel, *, head_only: bool = False) -> list[Known]:
+    """The sequences of a dataset.
+
+    :param head_only: with their head-only pictures, at the end.
+    """
     known = []
     for path in sorted(dataset.glob("metadata/*/*/*/metadata.json"), key=lambda path: path.parent.name):
         data = json.loads(path.read_text(encoding="utf-8"))
-        number = int(data["identity"].rsplit("-", 1)[1])
-        if half != "all" and (number % 2 == 0) != (half == "tune"):
-            continue
         parameters, n = data["parameters"], data["n_frames"]
-        share = np.arange(1, n + 1)[:, None] / n
-        expression, pose = share * np.array(parameters["expression"]), share * np.array(parameters["pose"])
+        steps = np.arange(1, n + 1)
+        moved, turned = (np.concatenate([steps, steps[:-1] + k]) if head_only else steps for k in (0, 1))
+        expression = moved[:, None] / n * np.array(parameters["expression"])
+        pose = turned[:, None] / n * np.array(parameters["pose"])
         assert model.landmarks is not None
         points = model.landmarks.evaluate(model.vertices(parameters["betas"], expression, pose))
-        folder = dataset / "image" / "facial" / path.parent.relative_to(dataset / "metadata")
-        files = tuple(sorted(folder.glob("*.*")))
+        place = path.parent.relative_to(dataset / "metadata")
+        kinds = ("facial", "head") if head_only else ("facial",)
+        files = tuple(file for kind in kinds for file in sorted((dataset / "image" / kind / place).glob("*.*")))
         camera = Camera.from_json(data["camera"])
         known.append(
             Known(
@@ -134,13 +132,12 @@ def read_known(dataset: Path, model: HeadModel, half: str) -> list[Known]:
     return known
 
 
-def mixed_actions(model: HeadModel, *, fresh: bool = False) -> list[ParameterSet]:
-    """26 people, or 14 fresh ones, with three faces each, of one to three common actions and at times a rarer one."""
-    people, seed, draw = (14, 4242, 5151) if fresh else (26, 909, 77)
-    names, rng = list(model.expression_names), np.random.default_rng(draw)
+def mixed_actions(model: HeadModel, people: int, faces: int, seed: int) -> list[ParameterSet]:
+    """People with so many faces each, of one to three common actions and at times a rarer one."""
+    names, rng = list(model.expression_names), np.random.default_rng([seed, 1])
     sets = []
     for person in range(people):
-        for number in range(3):
+        for number in range(faces):
             plain = sample_parameter_set(
                 model.shape_count, names, seed=seed, identity_index=person, emotion="neutral", expression_index=number
             )
@@ -180,61 +177,6 @@ def known_landmarks(known: list[Known], noise: float) -> Detector:
     order = [file for person in by_person(known) for file in person.files]
     calls = itertools.count()
     return lambda image, near: places[order[next(calls) % len(order)]]
-
-
-def calibrate(known: list[Known], detector: FaceDetector, out: Path) -> None:
-    """Measure where the detector sees the landmarks, in the head frame, and how surely; both sides alike."""
-    slopes, errors, people = [], [], []
-    for one in known:
-        for t, file in enumerate(one.files):
-            found = detector(read_image(file))
-            if found is None:
-                continue
-            at = one.camera.to_camera(one.points[t])
-            focal = one.camera.K[0, 0]
-            seen = Observation(found.points, focal, one.camera.K[:2, 2])
-            level = seen.level / seen.scale
-            slope = np.zeros((68, 2, 3))
-            slope[:, 0, 0] = slope[:, 1, 1] = focal / at[:, 2]
-            slope[:, :, 2] = -focal * at[:, :2] / at[:, 2:] ** 2
-            slopes.append(level @ (slope * FLIP) @ Rotation.from_rotvec(one.head(t)).as_matrix())
-            people.append(one.identity)
-            errors.append((found.points - one.camera.project(one.points[t])[0]) @ level.T)
-    slope, error = np.array(slopes), np.array(errors)
-    mirror = list(MIRROR_LANDMARK)
-    # A mirrored picture of a mirrored face: x changes its sign in both.
-    slope_2 = slope[:, mirror] * np.array([[-1], [1]]) * np.array([-1, 1, 1])
-    error_2 = error[:, mirror] * np.array([-1, 1])
-    slope, error = np.concatenate([slope, slope_2]), np.concatenate([error, error_2])
-    offsets = np.zeros((68, 3))
-    ridge = 0.02 * len(slope) * np.diag([1.0, 1.0, 4.0])
-    for _ in range(10):  # robust: an error beyond 3% counts by its size
-        left = error - np.einsum("nlij,lj->nli", slope, offsets)
-        weight = np.minimum(1, 0.03 / np.maximum(np.linalg.norm(left, axis=2), 1e-9))
-        matrix = np.einsum("nl,nlij,nlik->ljk", weight, slope, slope) + ridge
-        offsets = np.linalg.solve(matrix, np.einsum("nl,nlij,nli->lj", weight, slope, error)[..., None])[..., 0]
-    left = np.clip(error - np.einsum("nlij,lj->nli", slope, offsets), -0.1, 0.1)
-    # What a person's pictures have in common, and the rest.
-    names = np.array(people + [f"mirrored {name}" for name in people])
-    own, rest = [], []
-    for name in sorted(set(names)):
-        theirs = left[names == name]
-        own.append(theirs.mean(axis=0))
-        rest.append((theirs - theirs.mean(axis=0)) * np.sqrt(len(theirs) / max(len(theirs) - 1, 1)))
-    within, between = (np.concatenate(rows).reshape(-1, 136) for rows in (rest, [np.array(own)]))
-    covariance = within.T @ within / len(within)
-    covariance = CORRELATED * (0.9 * covariance + 0.1 * np.diag(np.diag(covariance)))
-    # The main modes of what is constant; the rest is an error like another one.
-    values, vectors = np.linalg.eigh(between.T @ between / len(between))
-    biases = (vectors[:, -MODES:] * np.sqrt(values[-MODES:])).T[::-1]
-    rest_of_it = np.diag(between.T @ between) / len(between) - (biases**2).sum(axis=0)
-    covariance += np.diag(np.maximum(rest_of_it, 0))
-    np.savez_compressed(
-        out,
-        offsets=offsets.astype(np.float32),
-        covariance=covariance.astype(np.float32),
-        biases=biases.astype(np.float32),
-    )
 
 
 def main_figures(known: list[Known], frames: dict[Path, FittedFrame], model: HeadModel) -> dict[str, Any]:
@@ -345,33 +287,29 @@ def _shape_error(points: Array64, target: Array64) -> float:
 @click.command()
 @click.argument("datasets", nargs=-1, type=click.Path(path_type=Path, exists=True))
 @click.option("--write-mixed", type=click.Path(path_type=Path), help="Only write the table of mixed actions.")
-@click.option("--fresh", is_flag=True, help="People for --write-mixed whom no tuning has seen.")
+@click.option("--people", type=int, default=10, help="For --write-mixed.")
+@click.option("--faces", type=int, default=10, help="Of each person, for --write-mixed.")
+@click.option("--seed", type=int, default=0, help="For --write-mixed.")
 @click.option("--true-landmarks", type=float, metavar="NOISE", help="No detector; such as 0.01 of the eyes' distance.")
-@click.option("--calibrate", "calibrating", is_flag=True)
-@click.option("--half", type=click.Choice(["tune", "report", "all"]), default="report")
 @click.option("--fov", type=float, default=30.0)
 @click.option("--identity/--no-identity", default=True)
 @click.option("--json", "as_json", is_flag=True)
 def main(
     datasets: tuple[Path, ...],
     write_mixed: Path | None,
-    fresh: bool,
+    people: int,
+    faces: int,
+    seed: int,
     true_landmarks: float | None,
-    calibrating: bool,
-    half: str,
     fov: float,
     identity: bool,
     as_json: bool,
 ) -> None:
     if write_mixed is not None:
-        write_parameter_sets(write_mixed, mixed_actions(load_head("open"), fresh=fresh))
+        write_parameter_sets(write_mixed, mixed_actions(load_head("open"), people, faces, seed))
         return
     model = load_head("open")
-    if calibrating:
-        out = Path(__file__).parents[2] / "assets" / "fit" / "open.npz"
-        calibrate([one for path in datasets for one in read_known(path, model, "tune")], FaceDetector(), out)
-        return
-    known = [one for path in datasets for one in read_known(path, model, half)]
+    known = [one for path in datasets for one in read_known(path, model)]
     detector = FaceDetector() if true_landmarks is None else known_landmarks(known, true_landmarks)
     options = FitOptions(field_of_view=fov)
     start = time.perf_counter()

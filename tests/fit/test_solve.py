@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from ffngen.fit.calibration import calibration
+from ffngen.fit.observation import Observation
 from ffngen.fit.prior import HEAD, RIGID, TRANSLATION, frame_prior
 from ffngen.fit.reduced import LandmarkModel
-from ffngen.fit.solve import Observation, PersonFit, Problem, solve
+from ffngen.fit.solve import PersonFit, Problem, solve
 from ffngen.fit.start import first_guess
 from ffngen.head.load import load_head
 from ffngen.head.model import HeadModel
