@@ -1,18 +1,14 @@
 """The fit of photos, against renders of known faces: ``ffngen render`` made the pictures, its metadata is the truth.
 
-ffngen render --identities 44 --n-frames 5 --resolution 256 --samples 8 --seed 101 --out ds
-python tests/bench/fit.py --write-mixed mixed.parquet
-ffngen render --params mixed.parquet --n-frames 2 --resolution 256 --samples 8 --seed 102 --out mix
-python tests/bench/fit.py ds mix [--calibrate] [--half tune|report] [--fov 30] [--json]
+python tests/bench/fit.py --write-mixed mixed.parquet --people 10 --faces 10 --seed 747
+ffngen render --params mixed.parquet --n-frames 2 --resolution 256 --samples 8 --seed 748 --out mixed
+python tests/bench/fit.py mixed [--fov 30] [--json]
 
-The first are emotions, which hold few smiles and no blinks; the second one to four actions each, at any strength.
-People of even number are for tuning and calibrating, those of odd number are reported. Detectors and the deviations of
-the prior were compared on the odd ones too, so that figures to publish need people whom nothing has seen:
+Each person has 20 pictures of one to four actions, at any strength and at half of it. They are fitted together, as of
+one person, and each one alone. What the fit knows of its detector was measured on other people
+(``tests/bench/fit_calibrate.py``). Emotions, which hold few smiles and no blinks, are rendered without a table:
 
-ffngen render --identities 22 --n-frames 5 --resolution 256 --samples 8 --seed 6363 --out fresh-ds
-python tests/bench/fit.py --write-mixed fresh.parquet --fresh
-ffngen render --params fresh.parquet --n-frames 2 --resolution 256 --samples 8 --seed 5252 --out fresh-mix
-python tests/bench/fit.py fresh-ds fresh-mix --half all
+ffngen render --identities 22 --n-frames 5 --resolution 256 --samples 8 --seed 749 --out emotions
 
 ``--true-landmarks NOISE`` puts the true landmarks in the detector's place: what the fit could do at best.
 """
@@ -32,20 +28,19 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from ffngen.fit.calibration import calibration
-from ffngen.fit.detect import Detector, FaceDetector, FoundFace
+from ffngen.fit.detect import Detector, FaceDetector, FoundFace, Rgb
 from ffngen.fit.fit import FitOptions, FittedFrame, fit_images
 from ffngen.fit.footage import Footage
-from ffngen.fit.observation import FLIP, Observation
 from ffngen.geometry.camera import Camera
 from ffngen.head.load import load_head
 from ffngen.head.model import HeadModel
-from ffngen.head.open_head.landmarks import MIRROR_LANDMARK
-from ffngen.images import read_image
 from ffngen.params.parameter_set import ParameterSet
 from ffngen.params.sampler import sample_parameter_set
 from ffngen.params.table import write_parameter_sets
 
 Array64 = NDArray[np.float64]
+#: Fitted pictures, by file.
+Frames = dict[Path, FittedFrame]
 
 ACTIONS = (
     "jawOpen",
@@ -179,7 +174,7 @@ def known_landmarks(known: list[Known], noise: float) -> Detector:
     return lambda image, near: places[order[next(calls) % len(order)]]
 
 
-def main_figures(known: list[Known], frames: dict[Path, FittedFrame], model: HeadModel) -> dict[str, Any]:
+def main_figures(known: list[Known], frames: Frames, model: HeadModel) -> dict[str, Any]:
     """Errors of the fitted faces against the true ones."""
     index = {name: i for i, name in enumerate(model.expression_names)}
     residual, true_error, true, fitted, head, gaze = [], [], [], [], [], []
@@ -246,21 +241,17 @@ def _angles(rotvec: Array64) -> tuple[float, float]:
     return float(np.arctan2(x, z)), float(-np.arcsin(y))
 
 
-def identity_figures(known: list[Known], model: HeadModel, detector: Detector, options: FitOptions) -> dict[str, Any]:
+def identity_figures(known: list[Known], alone: Frames, together: Frames, model: HeadModel) -> dict[str, Any]:
     """The spread of the betas of pictures that are fitted one by one, and how like the true ones a person's are."""
     truth = {one.identity: one.betas for one in known}
-    people = by_person(known)
-    single = [Footage(f"{one.identity} {file}", (file,)) for one in people for file in one.files]
-    betas = iter([frame.parameters.betas for frame in fit_images(single, model, detector, options).frames])
-    alone = [[next(betas) for _ in one.files] for one in people]
-    both = {
-        frame.parameters.identity: frame.parameters.betas
-        for frame in fit_images(people, model, detector, options).frames
-    }
-    together, true = [both[one.identity] for one in people], [truth[one.identity] for one in people]
-    within = np.sqrt(np.mean([np.var(rows, axis=0).sum() for rows in alone]))
-    between = np.sqrt(np.var([np.mean(rows, axis=0) for rows in alone], axis=0).sum())
-    shapes = np.array(together)
+    rows = [
+        [np.asarray(alone[path].parameters.betas) for path in person.files if path in alone]
+        for person in by_person(known)
+    ]
+    both = {frame.parameters.identity: frame.parameters.betas for frame in together.values()}
+    shapes, true = np.array(list(both.values())), [truth[name] for name in both]
+    within = np.sqrt(np.mean([np.var(one, axis=0).sum() for one in rows if one]))
+    between = np.sqrt(np.var([np.mean(one, axis=0) for one in rows if one], axis=0).sum())
     basis = model.shape_basis.astype(np.float64)
     face = np.unique(model.faces[model.regions["face"]])
     template, mean = model.template[face], np.mean(true, axis=0)
@@ -292,7 +283,6 @@ def _shape_error(points: Array64, target: Array64) -> float:
 @click.option("--seed", type=int, default=0, help="For --write-mixed.")
 @click.option("--true-landmarks", type=float, metavar="NOISE", help="No detector; such as 0.01 of the eyes' distance.")
 @click.option("--fov", type=float, default=30.0)
-@click.option("--identity/--no-identity", default=True)
 @click.option("--json", "as_json", is_flag=True)
 def main(
     datasets: tuple[Path, ...],
@@ -302,7 +292,6 @@ def main(
     seed: int,
     true_landmarks: float | None,
     fov: float,
-    identity: bool,
     as_json: bool,
 ) -> None:
     if write_mixed is not None:
@@ -310,16 +299,29 @@ def main(
         return
     model = load_head("open")
     known = [one for path in datasets for one in read_known(path, model)]
-    detector = FaceDetector() if true_landmarks is None else known_landmarks(known, true_landmarks)
-    options = FitOptions(field_of_view=fov)
-    start = time.perf_counter()
-    result = fit_images(by_person(known), model, detector, options)
-    seconds = time.perf_counter() - start
-    frames = {Path(frame.name): frame for frame in result.frames}
-    figures = main_figures(known, frames, model)
-    figures["seconds_per_frame"] = seconds / max(len(frames), 1)
-    if identity:
-        figures.update(identity_figures(known, model, detector, options))
+    detector: Detector = FaceDetector() if true_landmarks is None else known_landmarks(known, true_landmarks)
+    options = FitOptions(field_of_view=fov, find_brows=true_landmarks is None)
+    looking = 0.0
+
+    def timed(image: Rgb, near: FoundFace | None) -> FoundFace | None:
+        nonlocal looking
+        begin = time.perf_counter()
+        found = detector(image, near)
+        looking += time.perf_counter() - begin
+        return found
+
+    persons = by_person(known)
+    figures: dict[str, Any] = {}
+    fits: dict[str, Frames] = {}
+    single = [Footage(str(file), (file,)) for person in persons for file in person.files]
+    for name, footage in (("together", persons), ("alone", single)):
+        start, looking = time.perf_counter(), 0.0
+        result = fit_images(footage, model, timed, options)
+        seconds = time.perf_counter() - start - looking
+        fits[name] = {Path(frame.name): frame for frame in result.frames}
+        figures[name] = main_figures(known, fits[name], model)
+        figures[name]["seconds_per_frame_after_detection"] = seconds / len(result.frames)
+    figures["identity"] = identity_figures(known, fits["alone"], fits["together"], model)
     print(json.dumps(figures, indent=None if as_json else 1))
 
 

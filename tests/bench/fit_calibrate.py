@@ -10,7 +10,6 @@ The first file says where the detector sees the landmarks and how it errs, the s
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -187,9 +186,7 @@ def learn(samples: list[Sample], rng: np.random.Generator) -> Cascade:
 
 def find(pictures: list[Picture], starts: list[Array64], finder: BrowFinder) -> list[Picture]:
     """The pictures with the brows that a finder finds."""
-    return [
-        replace(one, found=finder(one.image, one.found, x)) for one, x in zip(pictures, starts, strict=True)
-    ]
+    return [replace(one, found=finder(one.image, one.found, x)) for one, x in zip(pictures, starts, strict=True)]
 
 
 def calibrate(pictures: list[Picture], model: HeadModel) -> tuple[Calibration, Cascade, list[Picture]]:

@@ -1,7 +1,7 @@
 """From pictures to parameter sets, with a detector that knows where the landmarks are."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,8 @@ from ffngen.head.model import HeadModel
 from ffngen.prediction.video import VideoFacts
 
 SIZE = (320, 240)
+#: The pictures show nothing; the detector's points are exact.
+DETECTED = FitOptions(find_brows=False)
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ class Known:
 
 
 def test_photos(model: HeadModel) -> None:
-    result = fit_images([Numbered("ann", (0, 1, 7, 5)), Numbered("bob", (2, 8))], model, Known(model))
+    result = fit_images([Numbered("ann", (0, 1, 7, 5)), Numbered("bob", (2, 8))], model, Known(model), DETECTED)
     assert [frame.name for frame in result.frames] == ["0.png", "1.png", "5.png", "2.png"]
     assert dict(result.skipped) == {"7.png": "no face found", "8.png": "not an image"}
     ann = result.sets[:3]
@@ -119,7 +121,7 @@ def test_the_lens_of_a_photo(model: HeadModel) -> None:
     photos = [Numbered("ann", (0, 1), lens=focal)]
     fields = {None: focal, 30.0: focal / 1.4}
     for field, wanted in fields.items():
-        one = fit_images(photos, model, Known(model), FitOptions(field_of_view=field)).sets[0]
+        one = fit_images(photos, model, Known(model), replace(DETECTED, field_of_view=field)).sets[0]
         assert one.camera is not None
         assert one.camera.K[0, 0] == pytest.approx(wanted)
         # A longer lens has the face further away.
@@ -129,13 +131,13 @@ def test_the_lens_of_a_photo(model: HeadModel) -> None:
 def test_a_video(model: HeadModel) -> None:
     numbers = tuple(range(6))
     video = Numbered("talk", numbers, VideoFacts(SIZE, 25.0, len(numbers)))
-    result = fit_images([video], model, Known(model), FitOptions(smoothing=0.01))
+    result = fit_images([video], model, Known(model), replace(DETECTED, smoothing=0.01))
     sets = result.sets
     assert [(one.track, one.frame, one.fps, one.image) for one in sets] == [("talk", n, 25.0, None) for n in numbers]
     assert len({one.camera.position.tobytes() for one in sets if one.camera is not None}) == 1
     moved = np.diff([one.translation for one in sets], axis=0)
     assert moved[:, 0].mean() == pytest.approx(0.005, abs=0.002)
-    smooth = fit_images([video], model, Known(model), FitOptions(smoothing=100)).sets
+    smooth = fit_images([video], model, Known(model), replace(DETECTED, smoothing=100)).sets
     assert np.ptp([one.translation[0] for one in smooth]) < np.ptp([one.translation[0] for one in sets])
 
 
@@ -154,7 +156,7 @@ def test_options() -> None:
 
 
 def test_a_preview(model: HeadModel) -> None:
-    frame = fit_images([Numbered("ann", (3,))], model, Known(model)).frames[0]
+    frame = fit_images([Numbered("ann", (3,))], model, Known(model), DETECTED).frames[0]
     picture = draw_preview(np.full((SIZE[1], SIZE[0], 3), 80, np.uint8), frame, model)
     assert max(picture.shape[:2]) == 640
     assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 100

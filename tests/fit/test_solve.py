@@ -7,7 +7,7 @@ import pytest
 
 from ffngen.fit.calibration import calibration
 from ffngen.fit.observation import Observation
-from ffngen.fit.prior import HEAD, RIGID, TRANSLATION, frame_prior
+from ffngen.fit.prior import HEAD, N_BETAS, RIGID, TRANSLATION, frame_prior
 from ffngen.fit.reduced import LandmarkModel
 from ffngen.fit.solve import PersonFit, Problem, solve
 from ffngen.fit.start import first_guess
@@ -27,7 +27,7 @@ def model() -> HeadModel:
 def problem(model: HeadModel) -> Problem:
     prior = frame_prior(model)
     known = calibration("open")
-    reduced = LandmarkModel(model, n_betas=40, columns=prior.columns, offsets=known.offsets)
+    reduced = LandmarkModel(model, n_betas=N_BETAS, columns=prior.columns, offsets=known.offsets)
     return Problem(reduced, prior, known)
 
 
@@ -95,6 +95,25 @@ def test_actions_of_a_person_with_noise(problem: Problem) -> None:
     for name in ("jawOpen", "mouthSmileLeft", "browDownRight", "eyeBlinkLeft", "browInnerUp"):
         column = place(problem, name) - RIGID
         assert np.corrcoef(np.array(true)[:, column], np.array(found)[:, column])[0, 1] > 0.9, name
+
+
+def test_many_pictures_tell_brows_from_faces(problem: Problem) -> None:
+    """Whether somebody's brows are raised or high, one picture does not tell; ten do."""
+    column = place(problem, "browInnerUp")
+    true, alone, together = [], [], []
+    for number in range(3):
+        rng = np.random.default_rng(50 + number)
+        shared = np.zeros(problem.n_shared)
+        shared[problem.identity] = rng.normal(size=problem.model.n_betas)
+        values = rng.uniform(0.2, 0.9, 10) * (rng.uniform(size=10) < 0.4)
+        frames = [unknowns(problem, (0, rng.uniform(-0.2, 0.2), 0), browInnerUp=value) for value in values]
+        seen = [observe(problem, shared, x, 0.4, seed=20 * number + t) for t, x in enumerate(frames)]
+        true += list(values)
+        together += list(fitted(problem, seen).frames[:, column])
+        alone += [fitted(problem, [one]).frames[0, column] for one in seen]
+    one, many = (np.corrcoef(true, found)[0, 1] for found in (alone, together))
+    assert many > 0.85
+    assert one < many - 0.1
 
 
 def test_identity_is_shared(problem: Problem) -> None:
