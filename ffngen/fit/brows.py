@@ -26,6 +26,8 @@ from ffngen.resources import resource
 _AROUND = np.stack(np.meshgrid(np.arange(-7.0, 8.0), np.arange(-9.0, 10.0)), axis=-1).reshape(-1, 2)
 #: Of a patch's contrast, in grey levels: what is fainter is noise.
 _FAINT = 4.0
+#: The cosine of the angle from which on a brow lies behind the nose.
+_PROFILE = 0.5
 _MIRROR = np.array(MIRROR_LANDMARK)[BROWS] - BROWS.start
 #: Of the brows' ten points, the subject's left brow, from its inner end; the regressions know left brows.
 LEFT = slice(5, 10)
@@ -74,6 +76,8 @@ class BrowFinder:
         :param x: (N,) the frame's unknowns, a first guess.
         """
         strip = Strip(self.forehead, image, seen, x)
+        if strip.frontal < _PROFILE:
+            return replace(seen, brows=Brows.UNKNOWN)
         detected = self.detected(strip, seen)
         found, sure = self.found(strip, detected)
         if not sure:
@@ -110,7 +114,8 @@ def patches(pixels: Array32, points: Array64) -> Array32:
     around = (points[:, None] + _AROUND).astype(np.float32)
     cut: Array32 = cv2.remap(pixels, around[..., 0], around[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     cut = cut - cut.mean(axis=1, keepdims=True)
-    return (cut / (cut.std() + _FAINT)).ravel()
+    even: Array32 = (cut / (cut.std() + _FAINT)).ravel()
+    return even
 
 
 def likeness(patch: Array32, typical: Array32) -> float:
@@ -123,14 +128,3 @@ def load_cascade() -> Cascade:
     with np.load(resource("assets", "fit", "brows.npz"), allow_pickle=False) as table:
         mean, weights, typical = (table[name].astype(np.float32) for name in ("mean", "weights", "typical"))
         return Cascade(table["start"].astype(np.float64), mean, weights, typical, float(table["least"]))
-
-
-def save_arrays(cascade: Cascade) -> dict[str, NDArray[np.generic]]:
-    """What :func:`load_cascade` reads."""
-    return {
-        "start": cascade.start.astype(np.float32),
-        "mean": cascade.mean.astype(np.float16),
-        "weights": cascade.weights.astype(np.float32),
-        "typical": cascade.typical.astype(np.float16),
-        "least": np.float32(cascade.least),
-    }

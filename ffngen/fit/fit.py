@@ -139,6 +139,7 @@ class _Fitter:
         neutral = np.zeros(problem.n_shared)
         fit = solve(problem, [everything[i] for i in keys], PersonFit(neutral, frames[keys]))
         frames[keys] = fit.frames
+        progress(len(keys) - 1)
         smoothed = rate is not None and self.options.smoothing > 0 and len(seen) > 1
         if len(keys) < len(seen):
             for i in sorted(set(range(len(seen))) - set(keys.tolist())):

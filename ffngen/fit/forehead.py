@@ -86,6 +86,8 @@ class Strip:
     def __init__(self, forehead: Forehead, image: NDArray[np.uint8], seen: Observation, x: Array64) -> None:
         self._seen, self._place = seen, x[TRANSLATION]
         self._turn, self._offset = forehead.pose(x)
+        #: The cosine of the angle between where the face looks and the camera's axis.
+        self.frontal = float(self._turn[2, 2])
         self._similar, self._shift = np.eye(2), np.zeros(2)
         rest = forehead.rest[_STILL]
         found = self.to_face(seen.points[_STILL], rest[:, 2])

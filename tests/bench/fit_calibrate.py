@@ -1,6 +1,6 @@
 """What the fit of photos knows of its detector, from renders of known faces: ``assets/fit/open.npz`` and ``brows.npz``.
 
-python tests/bench/fit.py --write-mixed train.parquet --people 70 --faces 1 --seed 31
+python tests/bench/fit.py --write-mixed train.parquet --people 46 --faces 1 --seed 31
 ffngen render --params train.parquet --n-frames 2 --resolution 256 --samples 8 --seed 32 --out train
 python tests/bench/fit_calibrate.py train
 
@@ -20,7 +20,7 @@ from fit import Known, read_known
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from ffngen.fit.brows import LEFT, BrowFinder, Cascade, likeness, mirrored, patches, save_arrays
+from ffngen.fit.brows import LEFT, BrowFinder, Cascade, likeness, mirrored, patches
 from ffngen.fit.calibration import Calibration
 from ffngen.fit.detect import FaceDetector
 from ffngen.fit.forehead import Array32, Strip
@@ -229,7 +229,14 @@ def main(datasets: tuple[Path, ...]) -> None:
     folder = Path(__file__).parents[2] / "assets" / "fit"
     arrays = {name: getattr(known, name).astype(np.float32) for name in ("offsets", "covariance", "biases", "guessed")}
     np.savez_compressed(folder / "open.npz", **arrays)
-    np.savez_compressed(folder / "brows.npz", **save_arrays(cascade))
+    np.savez_compressed(
+        folder / "brows.npz",
+        start=cascade.start.astype(np.float32),
+        mean=cascade.mean.astype(np.float16),
+        weights=cascade.weights.astype(np.float32),
+        typical=cascade.typical.astype(np.float16),
+        least=np.float32(cascade.least),
+    )
 
 
 if __name__ == "__main__":

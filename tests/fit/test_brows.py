@@ -105,6 +105,11 @@ def test_without_brows_the_detector_stays(landmarks: LandmarkModel, finder: Brow
         assert np.abs((found.points - true)[BROWS]).max() < 5
 
 
+def test_a_profile_shows_no_brows(landmarks: LandmarkModel, finder: BrowFinder) -> None:
+    x, true = face(landmarks, (0, np.pi / 2, 0))
+    assert finder(painted(true), Observation(true, FOCAL, CENTRE), x).brows is Brows.UNKNOWN
+
+
 @pytest.mark.parametrize("head", [(0, 0, 0), (0.2, -0.4, 0.1)])
 def test_a_strip_is_seen_from_the_front(landmarks: LandmarkModel, finder: BrowFinder, head: tuple) -> None:
     """The mean face's eyes and nose lie where they do in a frontal view, and the way back is the inverse."""
