@@ -127,8 +127,11 @@ def read_known(dataset: Path, model: HeadModel, *, head_only: bool = False) -> l
     return known
 
 
-def mixed_actions(model: HeadModel, people: int, faces: int, seed: int) -> list[ParameterSet]:
-    """People with so many faces each, of one to three common actions and at times a rarer one."""
+def mixed_actions(model: HeadModel, people: int, faces: int, seed: int, turned: float) -> list[ParameterSet]:
+    """People with so many faces each, of one to three common actions and at times a rarer one.
+
+    :param turned: the share of a sampled head's rotation that is kept.
+    """
     names, rng = list(model.expression_names), np.random.default_rng([seed, 1])
     sets = []
     for person in range(people):
@@ -143,7 +146,7 @@ def mixed_actions(model: HeadModel, people: int, faces: int, seed: int) -> list[
                 for name in (unit, unit + "Left", unit + "Right"):
                     if name in names:
                         expression[names.index(name)] = np.clip(strength * (1 + rng.normal() * 0.1), 0, 1)
-            sets.append(replace(plain, expression=expression, pose=0.6 * plain.pose, emotion="none"))
+            sets.append(replace(plain, expression=expression, pose=turned * plain.pose, emotion="none"))
     return sets
 
 
@@ -281,6 +284,7 @@ def _shape_error(points: Array64, target: Array64) -> float:
 @click.option("--people", type=int, default=10, help="For --write-mixed.")
 @click.option("--faces", type=int, default=10, help="Of each person, for --write-mixed.")
 @click.option("--seed", type=int, default=0, help="For --write-mixed.")
+@click.option("--turned", type=float, default=0.6, help="Share of the usual head rotation, for --write-mixed.")
 @click.option("--true-landmarks", type=float, metavar="NOISE", help="No detector; such as 0.01 of the eyes' distance.")
 @click.option("--fov", type=float, default=30.0)
 @click.option("--json", "as_json", is_flag=True)
@@ -290,12 +294,13 @@ def main(
     people: int,
     faces: int,
     seed: int,
+    turned: float,
     true_landmarks: float | None,
     fov: float,
     as_json: bool,
 ) -> None:
     if write_mixed is not None:
-        write_parameter_sets(write_mixed, mixed_actions(load_head("open"), people, faces, seed))
+        write_parameter_sets(write_mixed, mixed_actions(load_head("open"), people, faces, seed, turned))
         return
     model = load_head("open")
     known = [one for path in datasets for one in read_known(path, model)]
