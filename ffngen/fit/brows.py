@@ -37,7 +37,7 @@ LEFT = slice(5, 10)
 class Cascade:
     """The regressions, for a left brow; a right one is mirrored.
 
-    :param start: (5, 2) what the detector's points lie off by, millimetres: columns and rows of a strip.
+    :param start: (5, 3) metres, what the detector's points lie off by on the face at rest: backwards, mostly.
     :param mean: (S, P) the mean of the patches of each step, in one row.
     :param weights: (S, P + 1, 10) of a patch less the mean: how far the points move, millimetres; and the constant.
     :param typical: (P,) the mean patch about a brow's true points.
@@ -52,7 +52,6 @@ class Cascade:
 
     def __call__(self, pixels: Array32, points: Array64) -> tuple[Array64, float]:
         """Move a left brow's points (5, 2), (column, row), to the brow; and how like a brow it looks there."""
-        points = points - self.start
         for mean, weights in zip(self.mean, self.weights, strict=True):
             moved = (patches(pixels, points) - mean) @ weights[:-1] + weights[-1]
             points = points + moved.reshape(5, 2)
@@ -69,6 +68,8 @@ class BrowFinder:
     def __init__(self, landmarks: LandmarkModel, cascade: Cascade | None = None) -> None:
         self.forehead = Forehead(landmarks)
         self.cascade = load_cascade() if cascade is None else cascade
+        start = self.cascade.start
+        self._offsets = np.concatenate([start[::-1] * [-1, 1, 1], start])
 
     def __call__(self, image: NDArray[np.uint8], seen: Observation, x: Array64) -> Observation:
         """An observation with the brows' landmarks as they are in the picture (H, W, 3).
@@ -80,16 +81,15 @@ class BrowFinder:
             return replace(seen, brows=Brows.UNKNOWN)
         detected = self.detected(strip, seen)
         found, sure = self.found(strip, detected)
-        if not sure:
-            found = detected - np.concatenate([mirrored(self.cascade.start, 0), self.cascade.start])
-        places = self.forehead.metres(found)
+        places = self.forehead.metres(found if sure else detected)
         points = seen.points.copy()
         points[BROWS] = strip.to_picture(places, self.forehead.depth_at(places))
         return replace(seen, points=points, brows=Brows.FOUND if sure else Brows.GUESSED)
 
     def detected(self, strip: Strip, seen: Observation) -> Array64:
-        """The detector's points (10, 2), (column, row) of the strip."""
-        return self.forehead.column_row(strip.to_face(seen.points[BROWS], self.forehead.rest[BROWS, 2]))
+        """Where the detector's points mean brows to be (10, 2), (column, row) of the strip."""
+        places = strip.to_face(seen.points[BROWS], self.forehead.rest[BROWS, 2] + self._offsets[:, 2])
+        return self.forehead.column_row(places - self._offsets[:, :2])
 
     def found(self, strip: Strip, detected: Array64) -> tuple[Array64, bool]:
         """The brows' points (10, 2), (column, row), and whether they look like brows."""

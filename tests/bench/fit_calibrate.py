@@ -2,7 +2,9 @@
 
 python tests/bench/fit.py --write-mixed train.parquet --people 46 --faces 1 --seed 31
 ffngen render --params train.parquet --n-frames 2 --resolution 256 --samples 8 --seed 32 --out train
-python tests/bench/fit_calibrate.py train
+python tests/bench/fit.py --write-mixed turned.parquet --people 36 --faces 1 --seed 33 --turned 1.1
+ffngen render --params turned.parquet --n-frames 2 --resolution 256 --samples 8 --seed 34 --out turned
+python tests/bench/fit_calibrate.py train turned
 
 The first file says where the detector sees the landmarks and how it errs, the second finds the brows in the picture
 (:mod:`ffngen.fit.brows`). The errors of found brows are those of regressions that were learned from other people.
@@ -158,13 +160,12 @@ def samples_of(pictures: list[Picture], starts: list[Array64], finder: BrowFinde
     return samples
 
 
-def learn(samples: list[Sample], rng: np.random.Generator) -> Cascade:
+def learn(samples: list[Sample], start: Array64, rng: np.random.Generator) -> Cascade:
     """A cascade for brows like these."""
-    start = np.median([one.detected - one.true for one in samples], axis=0)
-    good = [one for one in samples if np.abs(one.detected - one.true - start).max() < WRONG]
+    good = [one for one in samples if np.abs(one.detected - one.true).max() < WRONG]
     pixels = [one.pixels for one in good] * COPIES
     true = np.array([one.true for one in good] * COPIES)
-    points = np.array([one.detected for one in good] * COPIES) - start
+    points = np.array([one.detected for one in good] * COPIES)
     moved = points[len(good) :]
     moved += SHIFT * rng.normal(size=(len(moved), 1, 2)) + SCATTER * rng.normal(size=moved.shape)
     means, weights = [], []
@@ -196,18 +197,19 @@ def calibrate(pictures: list[Picture], model: HeadModel) -> tuple[Calibration, C
     problem = Problem(reduced, prior, plain)
     starts = [first_guess(problem, replace(one.found, brows=Brows.UNKNOWN)) for one in pictures]
     nothing = np.zeros((0, 0), dtype=np.float32)
-    samples = samples_of(pictures, starts, BrowFinder(reduced, Cascade(np.zeros((5, 2)), nothing, nothing, nothing, 0)))
+    off = plain.offsets[BROWS][LEFT]
+    samples = samples_of(pictures, starts, BrowFinder(reduced, Cascade(off, nothing, nothing, nothing, 0)))
     numbers = {name: number for number, name in enumerate(sorted({one.identity for one in pictures}))}
     part = np.array([numbers[one.identity] % PARTS for one in pictures])
     again = list(pictures)
     for held in range(PARTS):
         others = [one for i in np.flatnonzero(part != held) for one in samples[i]]
-        finder = BrowFinder(reduced, learn(others, np.random.default_rng(held)))
+        finder = BrowFinder(reduced, learn(others, off, np.random.default_rng(held)))
         theirs = np.flatnonzero(part == held)
         found = find([pictures[i] for i in theirs], [starts[i] for i in theirs], finder)
         for i, one in zip(theirs, found, strict=True):
             again[i] = one
-    cascade = learn([one for both in samples for one in both], np.random.default_rng(PARTS))
+    cascade = learn([one for both in samples for one in both], off, np.random.default_rng(PARTS))
     known = measure([one for one in again if one.found.brows is Brows.FOUND])
     # Brows that are not found are the detector's, moved by what it errs by on average.
     guessed = find(pictures, starts, BrowFinder(reduced, replace(cascade, least=2.0)))
