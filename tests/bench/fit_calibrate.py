@@ -42,8 +42,8 @@ Images = NDArray[np.uint8]
 #: Modes of a person's constant error that are kept.
 MODES = 16
 #: By how much the detector's errors, but not those of found brows, are taken for larger than measured: they go along
-#: with pose and expression, and are no noise that many pictures even out. Ten people (seed 747 of ``fit.py``) tell brows,
-#: jaws, lids and smiles better with any value of 2 to 3 than with 1; the larger, the smaller are expressions.
+#: with pose and expression, and are no noise that many pictures even out. On ten people (seed 747 of ``fit.py``) brows,
+#: jaws, lids and smiles are told better with any value of 2 to 3 than with 1; the larger, the smaller are expressions.
 CORRELATED = 2.5
 #: Steps of the cascade, components of the patches, and the ridge's weight.
 STEPS, COMPONENTS, RIDGE = 3, 120, 100.0
