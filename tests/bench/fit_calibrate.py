@@ -41,7 +41,7 @@ Images = NDArray[np.uint8]
 
 #: Modes of a person's constant error that are kept.
 MODES = 16
-#: By how much the detector's errors, but not those of found brows, are taken for larger than measured: they go along
+#: By how much the detector's errors, but not those of brows, are taken for larger than measured: they go along
 #: with pose and expression, and are no noise that many pictures even out. On ten people (seed 747 of ``fit.py``) brows,
 #: jaws, lids and smiles are told better with any value of 2 to 3 than with 1; the larger, the smaller are expressions.
 CORRELATED = 2.5
@@ -55,8 +55,9 @@ WRONG = 8.0
 COARSER = 0.6
 #: Parts into which people are divided: each part's brows are found by what was learned from the others.
 PARTS = 8
-#: The share of brows that look less like brows than those that are relied on.
-UNLIKE = 0.02
+#: The share of brows that look less like brows than those that are relied on. Found points of people whom nothing was
+#: learned from are nearer than guessed ones down to about this.
+UNLIKE = 0.005
 
 
 @dataclass(frozen=True, eq=False)
@@ -220,7 +221,7 @@ def calibrate(pictures: list[Picture], model: HeadModel) -> tuple[Calibration, C
     larger = np.full(2 * 68, CORRELATED)
     larger[2 * BROWS.start : 2 * BROWS.stop] = 1
     covariance = known.covariance * np.outer(larger, larger)
-    return replace(known, covariance=covariance, guessed=CORRELATED**2 * guessed), cascade, again
+    return replace(known, covariance=covariance, guessed=guessed), cascade, again
 
 
 @click.command()
