@@ -6,7 +6,7 @@ python tests/bench/fit.py mixed [--fov 30] [--json]
 
 Each person has 20 pictures of one to four actions, at any strength and at half of it. They are fitted together, as of
 one person, and each one alone. What the fit knows of its detector was measured on other people
-(``tests/bench/fit_calibrate.py``), and one constant of it was chosen with ten others (seeds 747 and 748).
+(``tests/bench/fit_calibrate.py``), and constants of it were chosen with ten others (seeds 747 and 748).
 
 ``--true-landmarks NOISE`` puts the true landmarks in the detector's place: what the fit could do at best.
 """
