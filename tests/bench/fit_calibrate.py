@@ -43,7 +43,7 @@ Images = NDArray[np.uint8]
 MODES = 16
 #: By how much the detector's errors, but not those of brows, are taken for larger than measured: they go along
 #: with pose and expression, and are no noise that many pictures even out. On ten people (seed 747 of ``fit.py``) brows,
-#: jaws, lids and smiles are told better with any value of 1.6 to 3 than with 1; the larger, the smaller are expressions.
+#: jaws, lids and smiles are told better with any value of 1.6 to 3 than with 1; large ones make expressions small.
 CORRELATED = 2.0
 #: Steps of the cascade, components of the patches, and the ridge's weight.
 STEPS, COMPONENTS, RIDGE = 3, 120, 100.0
