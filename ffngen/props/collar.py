@@ -35,10 +35,6 @@ _TURTLENECK = (
     (90.0, -36.0),
     (125.0, -64.0),
 )
-#: Millimetres off the skin from which on a profile is outside the collar's rim.
-_RIM = 3.0
-#: Radians and millimetres within which skin counts as being beside a place of the cloth, and the room between the two.
-_BESIDE, _NEAR, _OVER = 0.15, 5.0, 2.0
 
 
 def collar(site: Site, wardrobe: Wardrobe, rng: np.random.Generator) -> Prop:
@@ -60,9 +56,12 @@ def collar(site: Site, wardrobe: Wardrobe, rng: np.random.Generator) -> Prop:
     folds = 0.6 * np.sin(3 * angle + rng.uniform(0, 6)) + 0.4 * np.sin(7 * angle + rng.uniform(0, 6))
     spread = radius + out * shoulders + folds * np.clip(out / 10, 0, 1.2)
     drop = 7 * np.cos(angle) * np.clip(1 - np.abs(out - 10) / 80, 0, 1)
-    level = height + fine[:, 1][:, None] - drop
-    spread = np.where(out < _RIM, spread, np.maximum(spread, _around_skin(level, angle, neck - [0, 0, axis[1]])))
-    points = np.stack([spread * np.sin(angle), level, axis[1] + spread * np.cos(angle)], axis=-1).reshape(-1, 3)
+    points = np.stack(
+        np.broadcast_arrays(
+            spread * np.sin(angle), height + fine[:, 1][:, None] - drop, axis[1] + spread * np.cos(angle)
+        ),
+        axis=-1,
+    ).reshape(-1, 3)
     triangles = grid_faces(len(fine), _ANGLES, closed=True)
     shade = np.array(wardrobe.cloth) * rng.uniform(0.94, 1.06, (len(points), 1))
     along, across = np.meshgrid(np.linspace(0, 1, len(fine)), np.linspace(0, 1, _ANGLES), indexing="ij")
@@ -70,18 +69,6 @@ def collar(site: Site, wardrobe: Wardrobe, rng: np.random.Generator) -> Prop:
     return site.fixed(
         "collar", "cloth", points, triangles[:, ::-1], shade, np.stack([across, along], axis=-1).reshape(-1, 2), anchors
     )
-
-
-def _around_skin(level: Array64, angle: Array64, skin: Array64) -> Array64:
-    """(R, A) how far from the axis a cloth at heights (R, A) must be to lie outside of the skin (K, 3) about it.
-
-    Necks lean and widen, FLAME's to shoulders, so that the skin at a collar's own height does not tell.
-    """
-    around, reach = np.arctan2(skin[:, 0], skin[:, 2]), np.hypot(skin[:, 0], skin[:, 2])
-    apart = np.abs(np.angle(np.exp(1j * (angle[:, None] - around))))
-    beside = (apart < _BESIDE) & (np.abs(level[..., None] - skin[:, 1]) < _NEAR)
-    widest: Array64 = np.where(beside, reach + _OVER, 0).max(axis=-1)
-    return widest
 
 
 def _periodic(angles: Array64, values: Array64, at: Array64) -> Array64:

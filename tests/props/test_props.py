@@ -1,16 +1,12 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
-import trimesh
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
 from ffngen.appearance.skin import look_of
-from ffngen.appearance.uv_raster import vertex_normals
 from ffngen.errors import HeadModelError
 from ffngen.head.load import load_head
 from ffngen.head.model import HeadModel
@@ -18,7 +14,6 @@ from ffngen.props.dressing import make_props
 from ffngen.props.prop import KINDS, Prop, dress
 from ffngen.props.wardrobe import Wardrobe, sample_wardrobe
 
-SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "flame2023_open_lite"
 LOOK = look_of(1)
 WARDROBE = sample_wardrobe(np.random.default_rng(1), LOOK)
 #: Metres: float32 vertices of a head that is half a metre across.
@@ -152,23 +147,3 @@ def test_a_model_without_landmarks_is_refused_by_name(model: HeadModel, neutral:
     with pytest.raises(HeadModelError, match=r"no landmarks.*leave glasses out"):
         make_props(without, neutral, LOOK, worn(), ("glasses",), seed=0)
     assert make_props(without, neutral, LOOK, worn(), (), seed=0) == []
-
-
-@pytest.mark.shared
-@pytest.mark.skipif(not SHARED.is_dir(), reason=f"{SHARED} is absent")
-@pytest.mark.parametrize("seed", [0, 1])
-def test_no_skin_shows_below_a_collars_rim_where_the_neck_widens(seed: int) -> None:
-    """FLAME's neck leans and widens to shoulders: along its normals there must be cloth."""
-    flame = load_head(SHARED)
-    neutral = flame.with_shape(np.random.default_rng(seed).normal(0, 0.8, min(10, flame.shape_count))).neutral
-    (made,) = make_props(flame, neutral, LOOK, worn(), ("collar",), seed=seed)
-    cloth = made.vertices(neutral[None].astype(np.float32))[0].astype(np.float64)
-    neck = np.unique(flame.faces[flame.regions["neck"]])
-    points, normals = neutral[neck], vertex_normals(neutral, flame.faces)[neck]
-    angle, of_cloth = np.arctan2(points[:, 0], points[:, 2]), np.arctan2(cloth[:, 0], cloth[:, 2])
-    near = np.abs(np.angle(np.exp(1j * (angle[:, None] - of_cloth)))) < 0.12
-    rim = np.where(near, cloth[:, 1], -np.inf).max(axis=1)
-    below = (points[:, 1] < rim - 0.008) & ((normals * points)[:, [0, 2]].sum(axis=1) > 0)
-    assert below.sum() > 30
-    rays = trimesh.Trimesh(cloth, made.faces, process=False).ray
-    assert rays.intersects_any(points[below] + 1e-4 * normals[below], normals[below]).all()
