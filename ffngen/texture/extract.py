@@ -54,7 +54,7 @@ def extract_texture(
     :param size: texels along a side.
     :raises HeadModelError: the model has no texture coordinates or eyeballs, or the size is out of range.
     :raises InputFileError: a view does not show the face.
-    :raises MissingPackageError: embreex is not installed, or bpy, which the surroundings that light is told by come with.
+    :raises MissingPackageError: embreex is not installed, or bpy, whose surroundings say what light is likely.
     """
     layout = FaceLayout.of(model)
     progress("light")
