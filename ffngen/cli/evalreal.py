@@ -249,6 +249,7 @@ def _content(points: Any, names: tuple[str, ...]) -> dict[str, Any]:
     context = click.get_current_context()
     aside = ("out", "as_json", "worst", "flows")
     files = {name: weights_file(name) for name in names}
+    # A head may be a folder: what lies in it counts.
     for option in ("head", "masks"):
         given = Path(str(context.params.get(option) or ""))
         inside = given.iterdir() if given.is_dir() and given.name else [given]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from made_dataset import rotation
 
+from ffngen.head.model import HeadModel
 from ffngen.splat.avatar import Avatar
 from ffngen.splat.binding import Gaussians, TriangleMotion
 
@@ -62,3 +65,17 @@ def seen_avatar(count: int, harmonics: int = 1) -> tuple[Avatar, np.ndarray]:
         triangles=rng.integers(len(FACES), size=count),
     )
     return avatar, vertices
+
+
+def one_person(model: HeadModel) -> Callable[[float, float, float, float], np.ndarray]:
+    """Vertices (V, 3) of a person who opens the jaw, smiles, turns and nods by so much."""
+    shaped = model.with_shape(0.7 * np.random.default_rng(0).normal(size=model.shape_count))
+
+    def vertices(jaw: float, smile: float, turn: float, nod: float) -> np.ndarray:
+        expression, angles = np.zeros((1, model.expression_count)), np.zeros((1, 15))
+        expression[0, model.expression_names.index("jawOpen")] = jaw
+        expression[0, model.expression_names.index("mouthSmileLeft")] = smile
+        angles[0, :2] = nod, turn
+        return shaped.with_pose(expression, angles).vertices()[0]
+
+    return vertices

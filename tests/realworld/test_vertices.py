@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import pickle
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import click
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -17,6 +19,7 @@ from scipy.spatial.transform import Rotation
 from tracker_files import Pytorch3dCamera, metrical_frame, random_head
 
 from ffngen.cli import main
+from ffngen.cli.evalreal import _content
 from ffngen.errors import FfngenError, InputFileError
 from ffngen.flow.files import write_flow
 from ffngen.head.load import load_head
@@ -325,3 +328,18 @@ def test_regions_of_flame() -> None:
 def test_subjects() -> None:
     names = ("MEAD/M003/video/front", "W009_front_angry", "x/S005/001", "clips/a", "take", "MW0031/b")
     assert [subject_of(name) for name in names] == ["M003", "W009", "S005", "clips", "take", "MW0031"]
+
+
+def test_a_journal_is_of_its_masks_and_head_as_they_are(tmp_path: Path) -> None:
+    """A file or a folder that changed under its name is another measurement."""
+    head, masks = tmp_path / "FLAME", tmp_path / "masks.pkl"
+    head.mkdir()
+    contents = []
+    for model, regions in ((b"a", b"a"), (b"b", b"a"), (b"b", b"b"), (b"a", b"a")):
+        (head / "model.pkl").write_bytes(model)
+        masks.write_bytes(regions)
+        with click.Context(click.Command("vertices")) as context:
+            context.params = {"head": str(head), "masks": masks}
+            contents.append(_content(SimpleNamespace(pairs=[]), ()))
+    assert contents[0] == contents[3]
+    assert contents[0] != contents[1] != contents[2]

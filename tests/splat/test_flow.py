@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from made_dataset import HEIGHT, WIDTH, camera, camera_of, rotation
+from made_gaussians import one_person
 from scipy import ndimage
 
 from ffngen.geometry.camera import Camera
@@ -138,15 +139,7 @@ def test_flow_of_a_head_is_that_of_its_mesh() -> None:
     from ffngen.dataset.raycast import cast_frame
 
     model = load_head("open")
-    shaped = model.with_shape(0.7 * np.random.default_rng(0).normal(size=model.shape_count))
-
-    def vertices(jaw: float, smile: float, turn: float, nod: float) -> np.ndarray:
-        expression, angles = np.zeros((1, model.expression_count)), np.zeros((1, 15))
-        expression[0, model.expression_names.index("jawOpen")] = jaw
-        expression[0, model.expression_names.index("mouthSmileLeft")] = smile
-        angles[0, :2] = nod, turn
-        return shaped.with_pose(expression, angles).vertices()[0]
-
+    vertices = one_person(model)
     neutral, now = vertices(0, 0, 0, 0), vertices(0.3, 0, 0.1, 0)
     facial, head = vertices(0.55, 0.5, 0.18, 0.05), vertices(0.3, 0, 0.18, 0.05)
     size = 256

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from made_dataset import BACKGROUND, HEIGHT, WIDTH, camera, camera_of, grid_faces, mesh
-from made_gaussians import cloud
+from made_gaussians import cloud, one_person
 from scipy import ndimage
 
 from ffngen.dataset.arrays import SequenceVertices
@@ -205,15 +205,7 @@ def test_hair_hides_itself_at_all_times() -> None:
 def head_frames(count: int, size: int) -> tuple[Any, list[np.ndarray], np.ndarray, Camera]:
     """A person turns far, opens the jaw and smiles: a facial frame, the next one, and the head-only one."""
     model = load_head("open")
-    shaped = model.with_shape(0.7 * np.random.default_rng(0).normal(size=model.shape_count))
-
-    def vertices(jaw: float, smile: float, turn: float, nod: float) -> np.ndarray:
-        expression, angles = np.zeros((1, model.expression_count)), np.zeros((1, 15))
-        expression[0, model.expression_names.index("jawOpen")] = jaw
-        expression[0, model.expression_names.index("mouthSmileLeft")] = smile
-        angles[0, :2] = nod, turn
-        return shaped.with_pose(expression, angles).vertices()[0]
-
+    vertices = one_person(model)
     shots = [vertices(0.3, 0, 0.1, 0), vertices(0.9, 0.2, 0.7, -0.1)]
     avatar = surface_avatar(model, vertices(0, 0, 0, 0), np.full((8, 8, 3), 128, np.uint8), count=count)
     T = np.diag([1.0, -1, -1, 1])
