@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 
 from ffngen.errors import InputFileError, JobError
-from ffngen.fit.brows import BrowFinder
 from ffngen.fit.calibration import calibration
 from ffngen.fit.detect import Detector, FoundFace, Rgb
 from ffngen.fit.footage import Footage
 from ffngen.fit.gaze import eye_pose
-from ffngen.fit.observation import FLIP, Brows, Observation
+from ffngen.fit.observation import FLIP, INNER, Observation
 from ffngen.fit.prior import HEAD, JAW, N_BETAS, RIGID, TRANSLATION, FramePrior, frame_prior
 from ffngen.fit.reduced import LandmarkModel, pose_vector
+from ffngen.fit.refine import LandmarkRefiner
 from ffngen.fit.solve import PersonFit, Problem, solve
 from ffngen.fit.start import first_guess
 from ffngen.geometry.camera import Camera
@@ -45,12 +45,12 @@ class FitOptions:
     :param field_of_view: of the camera along the picture's longer side, degrees; None takes each photo's from its EXIF
         data, and a portrait lens's where there is none.
     :param smoothing: of videos; 0 fits each frame for itself, 1 is natural motion.
-    :param find_brows: look for the open head's brows in the pictures; else they are taken for where the detector says.
+    :param refine: look for the open head's landmarks in the pictures again; else they are where the detector says.
     """
 
     field_of_view: float | None = None
     smoothing: float = 1.0
-    find_brows: bool = True
+    refine: bool = True
 
     def __post_init__(self) -> None:
         if self.field_of_view is not None and not 1 <= self.field_of_view <= 120:
@@ -112,7 +112,7 @@ class _Fitter:
         self.prior: FramePrior = frame_prior(model)
         reduced = LandmarkModel(model, n_betas=N_BETAS, columns=self.prior.columns, offsets=known.offsets)
         self.problem = Problem(reduced, self.prior, known)
-        self.brows = BrowFinder(reduced) if options.find_brows and model.family == "open" else None
+        self.refiner = LandmarkRefiner(reduced) if options.refine and model.family == "open" else None
 
     def observe(self, person: Footage, name: str, number: int, image: Rgb, found: FoundFace) -> _Seen:
         """A found face with the camera that is known or assumed, and where the fit begins."""
@@ -122,12 +122,10 @@ class _Fitter:
         if focal is None:
             focal = (max(size) / 2) / tan(radians(PORTRAIT if angle is None else angle) / 2)
         centre = (np.array(size) - 1) / 2
-        if self.brows is None:
-            seen = Observation(found.points, focal, centre)
-            return _Seen(name, number, size, found, seen, first_guess(self.problem, seen))
-        plain = Observation(found.points, focal, centre, Brows.UNKNOWN)
-        start = first_guess(self.problem, plain)
-        seen = self.brows(image, plain, start)
+        seen = Observation(found.points, focal, centre)
+        start = first_guess(self.problem, seen)
+        if self.refiner is not None:
+            seen = self.refiner(image, seen, start)
         return _Seen(name, number, size, replace(found, points=seen.points), seen, start)
 
     def person(self, seen: Sequence[_Seen], rate: float | None, progress: Callable[[int], None]) -> PersonFit:
@@ -182,7 +180,7 @@ class _Fitter:
         camera = Camera(np.array([[focal, 0, cx], [0, focal, cy], [0, 0, 1]]), T_world_cam, *seen.size)
         video = person.video
         fitted = problem.project(fit.shared, x, observation)
-        distance = np.linalg.norm(fitted - observation.points, axis=1)[17:]
+        distance = np.linalg.norm(fitted - observation.points, axis=1)[INNER]
         parameters = ParameterSet(
             betas=betas,
             expression=expression,

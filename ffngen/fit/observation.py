@@ -3,32 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
 
 import numpy as np
 
+from ffngen.head.landmarks import JAW_COUNT, LANDMARK_COUNT
 from ffngen.head.skinning import Array64
 
 #: From the head frame to the camera's axes.
 FLIP = np.array([1.0, -1.0, -1.0])
-#: The brows among the landmarks.
-BROWS = slice(17, 27)
+#: The landmarks without the jaw's contour.
+INNER = slice(JAW_COUNT, LANDMARK_COUNT)
 
 _RIGHT_EYE, _LEFT_EYE = slice(36, 42), slice(42, 48)
 _EYE_CORNERS, _NOSE_ROOT, _CHIN = (36, 45), 27, 8
 #: The inter-ocular distance over the distance of the nose's root to the chin, on an average face turned to a side.
 _HEIGHT_RATIO = 0.6
-
-
-class Brows(Enum):
-    """How well the brows' landmarks are known."""
-
-    #: As well as the detector's others, or better: they were looked for in the picture.
-    FOUND = "found"
-    #: The detector draws them where most people have them.
-    GUESSED = "guessed"
-    #: Not at all.
-    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,13 +27,14 @@ class Observation:
     :param points: (68, 2) pixels.
     :param focal: pixels.
     :param centre: (2,) the principal point, pixels.
-    :param brows: how well the brows among them are known.
+    :param deviation: (68,) how surely each landmark is known, in proportions, where the picture was looked at again
+        (:mod:`ffngen.fit.refine`); None where they are the detector's.
     """
 
     points: Array64
     focal: float
     centre: Array64
-    brows: Brows = Brows.FOUND
+    deviation: Array64 | None = None
 
     @property
     def scale(self) -> float:

@@ -48,7 +48,7 @@ _OPPOSITES = (
 )
 
 #: Deviation of an action, the mean of its exponential part, and the deviation between the two sides of one.
-ACTION_DEVIATION, ACTION_MEAN, ASYMMETRY = 0.6, 1.0, 0.12
+ACTION_DEVIATION, ACTION_MEAN, ASYMMETRY = 1.5, 1.0, 0.12
 #: Radians: the head about its middle; FLAME's jaw about its hinge, and about the other axes.
 _HEAD_DEVIATION, _JAW_DEVIATION, _JAW_ASIDE = 0.6, 0.2, 0.03
 #: How fast a face moves at most times, per second: radians, metres, units. A blink closes in a tenth of a second.

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ffngen.fit.calibration import Calibration
-from ffngen.fit.observation import FLIP, Brows, Observation
+from ffngen.fit.observation import FLIP, Observation
 from ffngen.fit.prior import HEAD, JAW, RIGID, TRANSLATION, FramePrior
 from ffngen.fit.reduced import FaceState, LandmarkModel
 from ffngen.head.skinning import Array64
@@ -44,8 +44,10 @@ class Problem:
     def __init__(self, model: LandmarkModel, prior: FramePrior, known: Calibration) -> None:
         self.model = model
         self.prior = prior
-        self._whiten = {brows: np.linalg.inv(np.linalg.cholesky(known.of(brows))) for brows in Brows}
-        self._biases = known.biases
+        self._detected, self._refined = (
+            np.linalg.inv(np.linalg.cholesky(of)) for of in (known.detected, known.refined)
+        )
+        self._biases, self._unbiased = known.biases, np.zeros_like(known.biases)
         #: How many numbers a person's frames share.
         self.n_shared = model.n_betas + len(known.biases)
         #: The identity among them.
@@ -60,13 +62,23 @@ class Problem:
         pixels, depth = _to_pixels(self.model.points(shared[self.identity], state_of(x)), x, seen)
         if depth.min() < _NEAREST:
             return np.inf
-        residual = self._whiten[seen.brows] @ self._residual(shared, pixels, seen).ravel()
+        residual = self._whitened(self._residual(shared, pixels, seen).ravel(), seen)
         return 0.5 * float(residual @ residual) + self.prior.cost(x)
 
     def _residual(self, shared: Array64, pixels: Array64, seen: Observation) -> Array64:
         """Errors (68, 2), shares of the inter-ocular distance, with the eyes level."""
         residual: Array64 = (pixels - seen.points) @ (seen.level.T / seen.scale)
-        return residual + (shared[self.identity.stop :] @ self._biases).reshape(-1, 2)
+        return residual + (shared[self.identity.stop :] @ self._biases_of(seen)).reshape(-1, 2)
+
+    def _biases_of(self, seen: Observation) -> Array64:
+        """Modes (K, 136) of what all of a person's pictures like this one have in common."""
+        return self._unbiased if seen.deviation is None else self._biases
+
+    def _whitened(self, rows: Array64, seen: Observation) -> Array64:
+        """Errors (136, ...) in deviations, independent of each other."""
+        if seen.deviation is None:
+            return self._detected @ rows
+        return (self._refined / np.repeat(seen.deviation, 2)) @ rows
 
     def linearised(
         self, shared: Array64, x: Array64, seen: Observation
@@ -90,9 +102,9 @@ class Problem:
         table[:, TRANSLATION] = pixel_by_point.reshape(count, 3)
         table[:, RIGID:size] = (by_head_point @ by_expression).reshape(count, -1)
         table[:, size : size + betas] = (by_head_point @ by_betas).reshape(count, -1)
-        table[:, size + betas : -1] = self._biases.T
+        table[:, size + betas : -1] = self._biases_of(seen).T
         table[:, -1] = residual.ravel()
-        table = self._whiten[seen.brows] @ table
+        table = self._whitened(table, seen)
         normal = table.T @ table
         return (
             normal[:size, :size] + self.prior.precision,

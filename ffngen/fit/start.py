@@ -5,12 +5,11 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from ffngen.fit.observation import FLIP, Observation
+from ffngen.fit.observation import FLIP, INNER, Observation
 from ffngen.fit.prior import HEAD, RIGID, TRANSLATION
 from ffngen.fit.solve import PersonFit, Problem, solve, state_of
 from ffngen.head.skinning import Array64
 
-_INNER = slice(17, 68)
 _EYES = (slice(36, 42), slice(42, 48))
 #: Radians: a fit to a profile does not find its way from a frontal face.
 _YAWS = (0.0, 0.6, -0.6)
@@ -36,9 +35,9 @@ def _placed(problem: Problem, seen: Observation, yaw: float) -> Array64:
     roll = -np.arctan2(across[1], across[0])
     x[HEAD] = (Rotation.from_euler("z", roll) * Rotation.from_euler("y", yaw)).as_rotvec()
     points = problem.model.points(np.zeros(problem.model.n_betas), state_of(x)) * FLIP
-    spread = np.sqrt(points[_INNER, :2].var(axis=0).sum())
-    wanted = max(np.sqrt(seen.points[_INNER].var(axis=0).sum()), 1e-3)
+    spread = np.sqrt(points[INNER, :2].var(axis=0).sum())
+    wanted = max(np.sqrt(seen.points[INNER].var(axis=0).sum()), 1e-3)
     depth = seen.focal * spread / wanted
-    x[TRANSLATION] = [*((seen.points[_INNER].mean(axis=0) - seen.centre) * depth / seen.focal), depth]
-    x[TRANSLATION] -= points[_INNER].mean(axis=0)
+    x[TRANSLATION] = [*((seen.points[INNER].mean(axis=0) - seen.centre) * depth / seen.focal), depth]
+    x[TRANSLATION] -= points[INNER].mean(axis=0)
     return x

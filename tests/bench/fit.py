@@ -6,7 +6,7 @@ python tests/bench/fit.py mixed [--fov 30] [--json]
 
 Each person has 20 pictures of one to four actions, at any strength and at half of it. They are fitted together, as of
 one person, and each one alone. What the fit knows of its detector was measured on other people
-(``tests/bench/fit_calibrate.py``), and constants of it were chosen with ten others (seeds 747 and 748).
+(``tests/bench/fit_learn.py``), and constants of it were chosen with ten others (seeds 747 and 748).
 
 ``--true-landmarks NOISE`` puts the true landmarks in the detector's place: what the fit could do at best.
 """
@@ -91,24 +91,19 @@ class Known:
         return turn
 
 
-def read_known(dataset: Path, model: HeadModel, *, head_only: bool = False) -> list[Known]:
-    """The sequences of a dataset.
-
-    :param head_only: with their head-only pictures, at the end.
-    """
+def read_known(dataset: Path, model: HeadModel) -> list[Known]:
+    """The sequences of a dataset."""
     known = []
     for path in sorted(dataset.glob("metadata/*/*/*/metadata.json"), key=lambda path: path.parent.name):
         data = json.loads(path.read_text(encoding="utf-8"))
         parameters, n = data["parameters"], data["n_frames"]
-        steps = np.arange(1, n + 1)
-        moved, turned = (np.concatenate([steps, steps[:-1] + k]) if head_only else steps for k in (0, 1))
-        expression = moved[:, None] / n * np.array(parameters["expression"])
-        pose = turned[:, None] / n * np.array(parameters["pose"])
+        shares = np.arange(1, n + 1)[:, None] / n
+        expression = shares * np.array(parameters["expression"])
+        pose = shares * np.array(parameters["pose"])
         assert model.landmarks is not None
         points = model.landmarks.evaluate(model.vertices(parameters["betas"], expression, pose))
         place = path.parent.relative_to(dataset / "metadata")
-        kinds = ("facial", "head") if head_only else ("facial",)
-        files = tuple(file for kind in kinds for file in sorted((dataset / "image" / kind / place).glob("*.*")))
+        files = tuple(sorted((dataset / "image" / "facial" / place).glob("*.*")))
         camera = Camera.from_json(data["camera"])
         known.append(
             Known(
@@ -125,10 +120,13 @@ def read_known(dataset: Path, model: HeadModel, *, head_only: bool = False) -> l
     return known
 
 
-def mixed_actions(model: HeadModel, people: int, faces: int, seed: int, turned: float) -> list[ParameterSet]:
+def mixed_actions(
+    model: HeadModel, people: int, faces: int, seed: int, turned: float, tracks: bool
+) -> list[ParameterSet]:
     """People with so many faces each, of one to three common actions and at times a rarer one.
 
     :param turned: the share of a sampled head's rotation that is kept.
+    :param tracks: a person's faces, at any strength, are the frames of one recording.
     """
     names, rng = list(model.expression_names), np.random.default_rng([seed, 1])
     sets = []
@@ -144,8 +142,12 @@ def mixed_actions(model: HeadModel, people: int, faces: int, seed: int, turned: 
                 for name in (unit, unit + "Left", unit + "Right"):
                     if name in names:
                         expression[names.index(name)] = np.clip(strength * (1 + rng.normal() * 0.1), 0, 1)
-            sets.append(replace(plain, expression=expression, pose=turned * plain.pose, emotion="none"))
-    return sets
+            one = replace(plain, expression=expression, pose=turned * plain.pose, emotion="none")
+            sets.append(replace(one, track=one.identity, frame=number, fps=25.0) if tracks else one)
+    if not tracks:
+        return sets
+    shares = np.random.default_rng([seed, 2]).uniform(0.35, 1, len(sets))
+    return [replace(one, expression=share * one.expression) for one, share in zip(sets, shares, strict=True)]
 
 
 def by_person(known: list[Known]) -> list[Footage]:
@@ -283,6 +285,7 @@ def _shape_error(points: Array64, target: Array64) -> float:
 @click.option("--faces", type=int, default=10, help="Of each person, for --write-mixed.")
 @click.option("--seed", type=int, default=0, help="For --write-mixed.")
 @click.option("--turned", type=float, default=0.6, help="Share of the usual head rotation, for --write-mixed.")
+@click.option("--tracks", is_flag=True, help="For --write-mixed: each person's faces as one recording.")
 @click.option("--true-landmarks", type=float, metavar="NOISE", help="No detector; such as 0.01 of the eyes' distance.")
 @click.option("--fov", type=float, default=30.0)
 @click.option("--json", "as_json", is_flag=True)
@@ -293,17 +296,18 @@ def main(
     faces: int,
     seed: int,
     turned: float,
+    tracks: bool,
     true_landmarks: float | None,
     fov: float,
     as_json: bool,
 ) -> None:
     if write_mixed is not None:
-        write_parameter_sets(write_mixed, mixed_actions(load_head("open"), people, faces, seed, turned))
+        write_parameter_sets(write_mixed, mixed_actions(load_head("open"), people, faces, seed, turned, tracks))
         return
     model = load_head("open")
     known = [one for path in datasets for one in read_known(path, model)]
     detector: Detector = FaceDetector() if true_landmarks is None else known_landmarks(known, true_landmarks)
-    options = FitOptions(field_of_view=fov, find_brows=true_landmarks is None)
+    options = FitOptions(field_of_view=fov, refine=true_landmarks is None)
     looking = 0.0
 
     def timed(image: Rgb, near: FoundFace | None) -> FoundFace | None:

@@ -19,7 +19,7 @@ from ffngen.prediction.video import VideoFacts
 
 SIZE = (320, 240)
 #: The pictures show nothing; the detector's points are exact.
-DETECTED = FitOptions(find_brows=False)
+DETECTED = FitOptions(refine=False)
 
 
 @dataclass(frozen=True)

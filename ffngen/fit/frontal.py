@@ -1,4 +1,4 @@
-"""The forehead of a picture as if it were seen from the front: brows lie in it where they do in everybody's."""
+"""A picture's face as if it were seen from the front: what belongs together lies in it where it does in everybody's."""
 
 from __future__ import annotations
 
@@ -17,16 +17,18 @@ Array32 = NDArray[np.float32]
 #: What no expression moves: the eyes' corners and the nose; and landmarks that turn with the head alone.
 _STILL = [36, 39, 42, 45, 27, 28, 29, 30, 31, 33, 35]
 _RIGID = slice(17, 48)
-#: Millimetres to both sides of the middle, below and above the eyes. A pixel of a strip is a millimetre.
-ACROSS, _LOW, _HIGH = 66, -8, 48
-#: Pixels of the picture per millimetre: larger pictures are made smaller first, so that all strips are as sharp.
+#: Rows and columns of a view. A pixel is a millimetre.
+SIZE = (144, 128)
+#: Millimetres: the topmost row above the eyes' middle.
+_ABOVE = 46.5
+#: Pixels of the picture per millimetre: larger pictures are made smaller first, so that all views are as sharp.
 _FINEST = 0.65
-#: Metres: the surface is the skin no deeper than this behind the eyes' corners and below the nose's root.
-_BEHIND = 0.03
+#: Metres: the surface is the skin no deeper than this behind the eyes' corners; the foremost of so many next to it.
+_BEHIND, _NEXT = 0.04, 6
 
 
-class Forehead:
-    """The mean face's forehead, on which strips are cut.
+class FrontalFace:
+    """The mean face, on which views are laid.
 
     :param landmarks: of a model that knows which faces are the face's skin (region ``face``).
     """
@@ -38,15 +40,15 @@ class Forehead:
         #: (68, 3) metres, the mean face's landmarks at rest.
         self.rest = self._points(np.zeros(3))
         skin = model.template[np.unique(model.faces[model.regions["face"]])]
-        skin = skin[(skin[:, 2] > self.rest[36, 2] - _BEHIND) & (skin[:, 1] > self.rest[27, 1] - _BEHIND)]
-        self._top = float(self.rest[36:48, 1].mean()) + _HIGH / 1e3
-        across, down = np.arange(-ACROSS, ACROSS + 1) / 1e3, self._top - np.arange(_HIGH - _LOW + 1) / 1e3
-        #: (rows, columns) of a strip.
-        self.size = (len(down), len(across))
-        #: (rows * columns, 2) metres, where its pixels lie, and (rows * columns,) the surface's z there.
-        self.grid: Array64 = np.stack(np.meshgrid(across, down), axis=-1).reshape(-1, 2)
-        nearest = cKDTree(skin[:, :2]).query(self.grid)[1]
-        self.depth: Array64 = cv2.GaussianBlur(skin[nearest, 2].reshape(self.size), (0, 0), 2).ravel()
+        skin = skin[skin[:, 2] > self.rest[36, 2] - _BEHIND]
+        #: Metres: where the first row and the first column lie.
+        self._top = float(self.rest[36:48, 1].mean()) + _ABOVE / 1e3
+        self._first = -(SIZE[1] - 1) / 2e3
+        rows, columns = np.mgrid[: SIZE[0], : SIZE[1]]
+        #: (rows * columns, 2) metres, where a view's pixels lie, and (rows * columns,) the surface's z there.
+        self.grid: Array64 = self.metres(np.stack([columns, rows], axis=-1).reshape(-1, 2))
+        nearest = cKDTree(skin[:, :2]).query(self.grid, k=_NEXT)[1]
+        self.depth: Array64 = cv2.GaussianBlur(skin[nearest, 2].max(axis=1).reshape(SIZE), (0, 0), 2).ravel()
 
     def pose(self, x: Array64) -> tuple[Array64, Array64]:
         """The rotation (3, 3) and the shift (3,) of the head in a frame's unknowns (N,), in the head frame."""
@@ -56,26 +58,19 @@ class Forehead:
         return turn, there.mean(axis=0) - turn @ own.mean(axis=0)
 
     def column_row(self, points: Array64) -> Array64:
-        """Where points (..., 2), metres, lie in a strip, pixels."""
-        return np.stack([points[..., 0] * 1e3 + ACROSS, (self._top - points[..., 1]) * 1e3], axis=-1)
+        """Where points (..., 2), metres, lie in a view, pixels."""
+        return np.stack([(points[..., 0] - self._first) * 1e3, (self._top - points[..., 1]) * 1e3], axis=-1)
 
     def metres(self, pixels: Array64) -> Array64:
         """The inverse of :meth:`column_row`."""
-        return np.stack([(pixels[..., 0] - ACROSS) / 1e3, self._top - pixels[..., 1] / 1e3], axis=-1)
-
-    def depth_at(self, points: Array64) -> Array64:
-        """The surface's z (N,) at points (N, 2), metres."""
-        rows, columns = self.size
-        column, row = self.column_row(points).round().astype(int).T
-        depth: Array64 = self.depth[np.clip(row, 0, rows - 1) * columns + np.clip(column, 0, columns - 1)]
-        return depth
+        return np.stack([pixels[..., 0] / 1e3 + self._first, self._top - pixels[..., 1] / 1e3], axis=-1)
 
     def _points(self, head: Array64) -> Array64:
         return self._landmarks.points(self._nobody, FaceState(head, np.zeros(3), self._nothing))
 
 
-class Strip:
-    """The forehead of one picture.
+class FrontalView:
+    """One picture's face.
 
     The mean face, turned as the head is, is moved and scaled so that its eyes and nose lie over the found ones.
 
@@ -83,22 +78,21 @@ class Strip:
     :param x: (N,) the frame's unknowns, of which the head's pose and place count.
     """
 
-    def __init__(self, forehead: Forehead, image: NDArray[np.uint8], seen: Observation, x: Array64) -> None:
-        self._seen, self._place = seen, x[TRANSLATION]
-        self._turn, self._offset = forehead.pose(x)
+    def __init__(self, face: FrontalFace, image: NDArray[np.uint8], seen: Observation, x: Array64) -> None:
+        self._face, self._seen, self._place = face, seen, x[TRANSLATION]
+        self._turn, self._offset = face.pose(x)
         #: The cosine of the angle between where the face looks and the camera's axis.
         self.frontal = float(self._turn[2, 2])
         self._similar, self._shift = np.eye(2), np.zeros(2)
-        rest = forehead.rest[_STILL]
+        rest = face.rest[_STILL]
         found = self.to_face(seen.points[_STILL], rest[:, 2])
         a, b = rest[:, :2] - rest[:, :2].mean(axis=0), found - found.mean(axis=0)
         cosine = (a * b).sum() / (a**2).sum()
         sine = (a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]).sum() / (a**2).sum()
         self._similar = np.array([[cosine, -sine], [sine, cosine]])
         self._shift = found.mean(axis=0) - self._similar @ rest[:, :2].mean(axis=0)
-        at = self.to_picture(forehead.grid, forehead.depth).reshape(*forehead.size, 2)
-        middle = at[forehead.size[0] // 2]
-        fine = float(np.linalg.norm(np.diff(middle, axis=0), axis=1).max())
+        at = self.to_picture(face.grid, face.depth).reshape(*SIZE, 2)
+        fine = float(np.median(np.linalg.norm(np.diff(at, axis=1), axis=-1)))
         grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
         if fine > _FINEST:
             height, width = grey.shape
@@ -127,3 +121,11 @@ class Strip:
         flat = (along[:, None] * direction + origin)[:, :2]
         points: Array64 = np.linalg.solve(self._similar, (flat - self._shift).T).T
         return points
+
+    def place(self, pixels: Array64, depth: Array64) -> Array64:
+        """Where points (N, 2) of the picture at depths z (N,) lie in the view, pixels."""
+        return self._face.column_row(self.to_face(pixels, depth))
+
+    def at(self, places: Array64, depth: Array64) -> Array64:
+        """The inverse of :meth:`place`."""
+        return self.to_picture(self._face.metres(places), depth)
