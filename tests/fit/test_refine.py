@@ -113,10 +113,15 @@ def test_landmarks_of_renders_are_nearer(faces: list[Seen], refiner: LandmarkRef
         assert np.array_equal(again.points[: INNER.start], one.found.points[: INNER.start])
         before.append(errors(one.found, one.true))
         after.append(errors(again, one.true))
-    for part, least in ((slice(0, 10), 0.6), (slice(10, 19), 1.1), (slice(19, 31), 1.0), (slice(31, 51), 1.0)):
+    for part, share, most in (
+        (slice(0, 10), 0.25, 0.01),
+        (slice(10, 19), 0.95, 0.02),
+        (slice(19, 31), 0.75, 0.012),
+        (slice(31, 51), 0.75, 0.012),
+    ):
         was, now = (np.abs(np.array(rows)[:, part]).mean(axis=(0, 1)) for rows in (before, after))
-        assert (now < least * was).all(), part
-        assert (now < 0.015).all(), part
+        assert (now < share * was).all(), part
+        assert (now < most).all(), part
 
 
 @needs_networks
@@ -141,7 +146,8 @@ def test_a_covered_face_is_known_as_badly_as_it_was_detected(faces: list[Seen], 
     again = refiner(noise, one.found, one.x)
     assert known is not None and again.deviation is not None
     assert again.deviation[INNER].mean() > 1.4 * known[INNER].mean()
-    assert np.abs(errors(again, one.found.points)).mean() < 0.02
+    # But for brows, which nobody has where the detector draws them.
+    assert np.abs(errors(again, one.found.points))[10:].mean() < 0.02
 
 
 @needs_networks
