@@ -1,7 +1,7 @@
 """The fit of photos, against renders of known faces: ``ffngen render`` made the pictures, its metadata is the truth.
 
-python tests/bench/fit.py --write-mixed mixed.parquet --people 10 --faces 10 --seed 8181
-ffngen render --params mixed.parquet --n-frames 2 --resolution 256 --samples 8 --seed 8182 --out mixed
+python tests/bench/fit.py --write-mixed mixed.parquet --people 10 --faces 10 --seed 9191
+ffngen render --params mixed.parquet --n-frames 2 --resolution 256 --samples 8 --seed 9192 --out mixed
 python tests/bench/fit.py mixed [--fov 30] [--json]
 
 Each person has 20 pictures of one to four actions, at any strength and at half of it. They are fitted together, as of
@@ -287,6 +287,7 @@ def _shape_error(points: Array64, target: Array64) -> float:
 @click.option("--turned", type=float, default=0.6, help="Share of the usual head rotation, for --write-mixed.")
 @click.option("--tracks", is_flag=True, help="For --write-mixed: each person's faces as one recording.")
 @click.option("--true-landmarks", type=float, metavar="NOISE", help="No detector; such as 0.01 of the eyes' distance.")
+@click.option("--detected", is_flag=True, help="Landmarks as detected: the pictures are not looked at again.")
 @click.option("--fov", type=float, default=30.0)
 @click.option("--json", "as_json", is_flag=True)
 def main(
@@ -298,6 +299,7 @@ def main(
     turned: float,
     tracks: bool,
     true_landmarks: float | None,
+    detected: bool,
     fov: float,
     as_json: bool,
 ) -> None:
@@ -307,7 +309,7 @@ def main(
     model = load_head("open")
     known = [one for path in datasets for one in read_known(path, model)]
     detector: Detector = FaceDetector() if true_landmarks is None else known_landmarks(known, true_landmarks)
-    options = FitOptions(field_of_view=fov, refine=true_landmarks is None)
+    options = FitOptions(field_of_view=fov, refine=true_landmarks is None and not detected)
     looking = 0.0
 
     def timed(image: Rgb, near: FoundFace | None) -> FoundFace | None:

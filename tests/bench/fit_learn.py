@@ -1,9 +1,9 @@
 """What the fit of photos learns from renders of known faces: ``assets/fit/landmarks.onnx`` and ``open.npz``.
 
 pip install onnx
-python tests/bench/fit.py --write-mixed a.parquet --people 190 --faces 6 --tracks --seed 41 --turned 0.7
+python tests/bench/fit.py --write-mixed a.parquet --people 231 --faces 6 --tracks --seed 41 --turned 0.7
 ffngen render --params a.parquet --motion tracked --resolution 256 --samples 8 --seed 42 --out a
-python tests/bench/fit.py --write-mixed b.parquet --people 70 --faces 6 --tracks --seed 43 --turned 1.2
+python tests/bench/fit.py --write-mixed b.parquet --people 61 --faces 6 --tracks --seed 43 --turned 1.2
 ffngen render --params b.parquet --motion tracked --resolution 256 --samples 8 --seed 44 --out b
 python tests/bench/fit_learn.py a b
 
