@@ -101,6 +101,11 @@ _FIELDS = (
         help="Flow between frames so far apart, or first-last.  [default: none]",
     ),
     click.option("--image-format", type=click.Choice(["jpg", "png"]), help="Colour images.  [default: jpg]"),
+    click.option(
+        "--folders",
+        type=click.Choice(["published", "spread"]),
+        help="One folder per emotion, or 256 of them, for more than 10,000 sequences.  [default: published]",
+    ),
 )
 
 

@@ -80,7 +80,7 @@ def plan_sequences(job: Job, source: ParameterSource) -> list[SequencePlan]:
         raise JobError(
             f"the folder {folder} would hold {entries} sequences, which slows file systems down",
             where="folders",
-            mend="say folders: spread in the job (256 folders per emotion), or folders: published to have it so",
+            mend="say spread (256 folders per emotion), or published to have it so: in the job, or with --folders",
         )
     return plans
 

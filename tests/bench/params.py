@@ -84,7 +84,18 @@ def main(sets: int, quick: bool, as_json: bool) -> None:
         commands = {
             "import": ("params", "import", root / "codes", table),
             "validate": ("params", "validate", table, "--head", head),
-            "plan": ("render", "--params", table, "--head", head, "--dry-run", "--out", root / "out"),
+            "plan": (
+                "render",
+                "--params",
+                table,
+                "--head",
+                head,
+                "--folders",
+                "spread",
+                "--dry-run",
+                "--out",
+                root / "out",
+            ),
         }
         for name, arguments in commands.items():
             seconds, peak, _ = run(*arguments)

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from ffngen.cli import main
 from ffngen.dataset.layout import Output, Record, is_safe_name
 from ffngen.dataset.plan import (
     estimate_bytes,
@@ -172,9 +174,19 @@ def test_complete_is_what_has_its_metadata(tmp_path: Path) -> None:
 def test_too_many_sequences_for_one_folder_are_refused_unless_the_job_says_so() -> None:
     people = Source([f"p{i}" for i in range(10_001)], ["happy"] * 10_001)
     everyone = {"out": Path("x"), "n_frames": 2, "splits": {"train": 1, "test": 0, "val": 0}}
-    with pytest.raises(JobError, match=r"folders.*train/happy would hold 10001 sequences.*folders: spread"):
+    with pytest.raises(
+        JobError, match=r"folders.*train/happy would hold 10001 sequences.*say spread .* with --folders"
+    ):
         plan_sequences(Job(**everyone), people)
     assert largest_folder(plan_sequences(Job(**everyone, folders="published"), people)) == ("train/happy", 10_001)
     folder, entries = largest_folder(plan_sequences(Job(**everyone, folders="spread"), people))
     assert folder.startswith("train/happy/") and entries < 100
     assert len(plan_sequences(Job(**everyone), Source(people.identities[1:], people.emotions[1:]))) == 10_000
+
+
+def test_the_command_can_spread_folders(tmp_path: Path) -> None:
+    command = ["render", "--identities", "15000", "--emotion", "happy", "--dry-run", "--out", str(tmp_path / "out")]
+    refused = CliRunner().invoke(main, command)
+    assert refused.exit_code == 2
+    assert "train/happy would hold" in refused.output and "--folders" in refused.output
+    assert CliRunner().invoke(main, [*command, "--folders", "spread"]).exit_code == 0
