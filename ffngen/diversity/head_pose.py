@@ -22,16 +22,6 @@ def rigid_vertices(model: HeadModel) -> NDArray[np.int64]:
     return chosen
 
 
-def rotation_between(before: NDArray[Any], after: NDArray[Any]) -> Array64:
-    """The rotation (3, 3) that best takes points (P, 3) to points (P, 3) (Kabsch 1976)."""
-    a = np.asarray(before, dtype=np.float64)
-    b = np.asarray(after, dtype=np.float64)
-    u, _, vt = np.linalg.svd((a - a.mean(axis=0)).T @ (b - b.mean(axis=0)))
-    flip = np.diag([1.0, 1.0, np.sign(np.linalg.det(u @ vt))])
-    rotation: Array64 = (u @ flip @ vt).T
-    return rotation
-
-
 def seen_angles(rotation: NDArray[Any], camera: Camera) -> tuple[float, float, float]:
     """Yaw, pitch and roll in degrees of a head that is turned by ``rotation`` (3, 3) in the world, as seen.
 

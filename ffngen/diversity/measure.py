@@ -17,7 +17,7 @@ from ffngen.dataset.regions import ModelFinder, regions_of
 from ffngen.diversity.albedo import SKIN, generated_albedo
 from ffngen.diversity.dlib_faces import DlibFaces, Face, face_at
 from ffngen.diversity.flow_lengths import FlowLengths
-from ffngen.diversity.head_pose import rigid_vertices, rotation_between, seen_angles
+from ffngen.diversity.head_pose import rigid_vertices, seen_angles
 from ffngen.diversity.light import seen_light
 from ffngen.diversity.measures import FrameMeasures, Lengths, SequenceMeasures
 from ffngen.diversity.onnx_networks import ExpressionNetwork, IdentityNetwork
@@ -26,6 +26,7 @@ from ffngen.diversity.skin_tone import median_colour
 from ffngen.errors import DatasetError
 from ffngen.flow.values import Flow, known
 from ffngen.geometry.camera import Camera
+from ffngen.geometry.rigid import rotation_between
 from ffngen.head.model import HeadModel
 from ffngen.images import read_image
 

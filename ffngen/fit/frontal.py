@@ -10,6 +10,7 @@ from scipy.spatial import cKDTree
 from ffngen.fit.observation import FLIP, Observation
 from ffngen.fit.prior import HEAD, TRANSLATION
 from ffngen.fit.reduced import FaceState, LandmarkModel
+from ffngen.geometry.rigid import rotation_between
 from ffngen.head.skinning import Array64
 
 Array32 = NDArray[np.float32]
@@ -53,8 +54,7 @@ class FrontalFace:
     def pose(self, x: Array64) -> tuple[Array64, Array64]:
         """The rotation (3, 3) and the shift (3,) of the head in a frame's unknowns (N,), in the head frame."""
         own, there = self.rest[_RIGID], self._points(x[HEAD])[_RIGID]
-        U, _, V = np.linalg.svd((own - own.mean(axis=0)).T @ (there - there.mean(axis=0)))
-        turn = (U @ np.diag([1, 1, np.sign(np.linalg.det(U @ V))]) @ V).T
+        turn = rotation_between(own, there)
         return turn, there.mean(axis=0) - turn @ own.mean(axis=0)
 
     def column_row(self, points: Array64) -> Array64:

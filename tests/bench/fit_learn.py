@@ -33,6 +33,7 @@ from ffngen.fit.refine import LandmarkRefiner
 from ffngen.fit.solve import Problem
 from ffngen.fit.start import first_guess
 from ffngen.geometry.camera import Camera
+from ffngen.geometry.rigid import rotation_between
 from ffngen.head.load import load_head
 from ffngen.head.model import HeadModel
 from ffngen.head.open_head.landmarks import MIRROR_LANDMARK
@@ -94,15 +95,10 @@ def look(dataset: Path, model: HeadModel, detector: FaceDetector) -> list[Pictur
                 if found is not None:
                     seen = Observation(found.points, camera.K[0, 0], camera.K[:2, 2])
                     points = model.landmarks.evaluate(vertices)
-                    pictures.append(Picture(person, image, camera, points, _turn(shape, vertices[skull]), seen))
+                    pictures.append(
+                        Picture(person, image, camera, points, rotation_between(shape, vertices[skull]), seen)
+                    )
     return pictures
-
-
-def _turn(points: Array64, moved: Array64) -> Array64:
-    """The rotation (3, 3) from points to moved ones (N, 3)."""
-    U, _, V = np.linalg.svd((points - points.mean(axis=0)).T @ (moved - moved.mean(axis=0)))
-    turn: Array64 = (U @ np.diag([1, 1, np.sign(np.linalg.det(U @ V))]) @ V).T
-    return turn
 
 
 def seen_at(pictures: list[Picture]) -> Array64:

@@ -10,11 +10,12 @@ from scipy.spatial.transform import Rotation
 from ffngen.appearance.colour import srgb_to_linear
 from ffngen.dataset.raycast import cast_frame
 from ffngen.diversity.flow_lengths import FlowLengths
-from ffngen.diversity.head_pose import rotation_between, seen_angles
+from ffngen.diversity.head_pose import seen_angles
 from ffngen.diversity.light import seen_light
 from ffngen.diversity.measures import Lengths
 from ffngen.diversity.skin_tone import class_of, lab, median_colour, typology_angle
 from ffngen.geometry.camera import Camera
+from ffngen.geometry.rigid import rotation_between
 
 
 def test_lab_is_opencvs() -> None:
