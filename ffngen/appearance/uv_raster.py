@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
 from ffngen.errors import HeadModelError
+from ffngen.geometry.normals import vertex_normals
 from ffngen.head.model import HeadModel
 
 #: Texels that are added around each island; enough for bilinear lookup in two halvings of the atlas.
@@ -139,17 +140,6 @@ def texel_coordinates(uv: NDArray[np.float32], size: int) -> NDArray[np.float32]
     """Texture coordinates (..., 2) as (column, row) in texels; the centre of the top-left texel is (0, 0)."""
     pixels: NDArray[np.float32] = np.stack([uv[..., 0] * size - 0.5, (1 - uv[..., 1]) * size - 0.5], axis=-1)
     return pixels
-
-
-def vertex_normals(vertices: NDArray[np.float64], faces: NDArray[np.int32]) -> NDArray[np.float64]:
-    """(V, 3) float64 unit normals: of the faces around each vertex, weighted by their areas."""
-    corners = vertices[faces]
-    areas = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    normals = np.zeros_like(vertices)
-    for corner in range(3):
-        np.add.at(normals, faces[:, corner], areas)
-    normals /= np.linalg.norm(normals, axis=1, keepdims=True) + 1e-30
-    return normals
 
 
 def edge_planes(pixels: NDArray[Any]) -> NDArray[np.float64]:

@@ -33,6 +33,7 @@ from ffngen.extras import require
 from ffngen.flow.color import flow_to_rgb
 from ffngen.flow.values import Flow, known
 from ffngen.geometry.camera import Camera
+from ffngen.geometry.normals import vertex_normals
 from ffngen.images import encode_png, image_size
 
 APPLICATION = "ffngen"
@@ -203,20 +204,10 @@ def _send_head(recording: Any, pair: Pair, vertices: SequenceVertices, index: in
         rerun.Mesh3D(
             vertex_positions=points,
             triangle_indices=vertices.faces,
-            vertex_normals=vertex_normals(points, vertices.faces),
+            vertex_normals=vertex_normals(points, vertices.faces).astype(np.float32),
             vertex_colors=vertex_colors(points, pair),
         ),
     )
-
-
-def vertex_normals(vertices: NDArray[np.float32], faces: NDArray[np.int32]) -> NDArray[np.float32]:
-    """(V, 3) float32, of length 1: the mean of the normals around each vertex, weighted by area."""
-    a, b, c = (vertices[faces[:, i]] for i in range(3))
-    normals = np.zeros_like(vertices)
-    across = np.cross(b - a, c - a)
-    for i in range(3):
-        np.add.at(normals, faces[:, i], across)
-    return np.asarray(normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12))
 
 
 def vertex_colors(vertices: NDArray[np.float32], pair: Pair) -> NDArray[np.uint8]:

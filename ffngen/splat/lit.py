@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ffngen.appearance.colour import linear_to_srgb, srgb_to_linear
 from ffngen.appearance.hdri import HDRIS
 from ffngen.appearance.received import received_light
-from ffngen.appearance.uv_raster import vertex_normals
+from ffngen.geometry.normals import vertex_normals
 from ffngen.render.request import MATERIALS, TEXTURED, SequenceRequest
 from ffngen.splat.avatar import Array64, Avatar
 from ffngen.splat.openness import openness

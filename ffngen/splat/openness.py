@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ffngen.appearance.uv_raster import vertex_normals
 from ffngen.geometry.camera import Camera
+from ffngen.geometry.normals import vertex_normals
 from ffngen.geometry.sphere import fibonacci_sphere
 from ffngen.splat.avatar import Array64
 from ffngen.splat.binding import pose

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from ffngen.appearance.colour import linear_to_srgb
 from ffngen.appearance.layout import FaceLayout
 from ffngen.appearance.skin import faces_of_skin
-from ffngen.appearance.uv_raster import UvRaster, rasterise, vertex_normals
+from ffngen.appearance.uv_raster import UvRaster, rasterise
+from ffngen.geometry.normals import vertex_normals
 from ffngen.head.model import HeadModel
 from ffngen.texture.blend import blend
 from ffngen.texture.complete import SEEN, complete, mirror_of

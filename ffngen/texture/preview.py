@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ffngen.appearance.colour import linear_to_srgb, srgb_to_linear
-from ffngen.appearance.uv_raster import texel_coordinates, vertex_normals
+from ffngen.appearance.uv_raster import texel_coordinates
 from ffngen.dataset.raycast import cast_frame
 from ffngen.geometry.camera import Camera
+from ffngen.geometry.normals import vertex_normals
 from ffngen.head.model import HeadModel
 from ffngen.scene.framing import Framing, fit_camera
 from ffngen.texture.extract import ExtractedTexture

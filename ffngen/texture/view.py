@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from ffngen.appearance.colour import srgb_to_linear
 from ffngen.appearance.noise import smoothstep
-from ffngen.appearance.uv_raster import vertex_normals
 from ffngen.geometry.camera import Camera
+from ffngen.geometry.normals import vertex_normals
 from ffngen.texture.occlusion import Occluder
 
 Array64 = NDArray[np.float64]

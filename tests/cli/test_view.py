@@ -21,9 +21,10 @@ from ffngen.cli import main
 from ffngen.dataset import FlowDataset
 from ffngen.dataset.labels.layout import LabelKind
 from ffngen.dataset.labels.make import label_dataset
-from ffngen.dataset.view import vertex_colors, vertex_normals
+from ffngen.dataset.view import vertex_colors
 from ffngen.dataset.view_labels import shown_labels
 from ffngen.flow.color import flow_to_rgb
+from ffngen.geometry.normals import vertex_normals
 
 rerun = pytest.importorskip("rerun", reason="rerun-sdk is not installed")
 

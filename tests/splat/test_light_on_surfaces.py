@@ -8,7 +8,7 @@ import trimesh
 
 from ffngen.appearance import received
 from ffngen.appearance.received import received_light
-from ffngen.appearance.uv_raster import vertex_normals
+from ffngen.geometry.normals import vertex_normals
 from ffngen.splat.openness import openness
 from ffngen.splat.surface import deviations, flat_gaussians, spread
 

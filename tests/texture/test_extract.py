@@ -16,11 +16,12 @@ from ffngen.appearance.colour import linear_to_srgb, srgb_to_linear
 from ffngen.appearance.layout import FaceLayout
 from ffngen.appearance.skin import faces_of_skin, generate_texture
 from ffngen.appearance.textures import TextureFolder
-from ffngen.appearance.uv_raster import rasterise, vertex_normals
+from ffngen.appearance.uv_raster import rasterise
 from ffngen.cli import main
 from ffngen.dataset.raycast import cast_frame
 from ffngen.errors import FfngenError
 from ffngen.geometry.camera import Camera
+from ffngen.geometry.normals import vertex_normals
 from ffngen.head.load import load_head
 from ffngen.head.model import HeadModel
 from ffngen.motion.sequence import make_sequence

@@ -12,7 +12,7 @@ from ffngen.appearance.hdri import light_cells
 from ffngen.appearance.lighting import BRIGHTEST, FACE_EXPOSURE, face_normals, sample_lighting
 from ffngen.appearance.pigment import skin_albedo
 from ffngen.appearance.received import received_light
-from ffngen.appearance.uv_raster import vertex_normals
+from ffngen.geometry.normals import vertex_normals
 from ffngen.geometry.sphere import fibonacci_sphere
 from ffngen.texture.blend import Blended
 from ffngen.texture.hair_shine import without_shine

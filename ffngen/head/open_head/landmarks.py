@@ -13,6 +13,7 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
+from ffngen.geometry.normals import vertex_normals
 from ffngen.resources import resource
 
 Array64 = NDArray[np.float64]
@@ -138,14 +139,3 @@ def _mirrored(
     other = lookup[tuple(sorted(image.tolist()))]
     order = [image.tolist().index(vertex) for vertex in faces[other].tolist()]
     return other, coordinates[order]
-
-
-def vertex_normals(vertices: Array64, faces: Indices) -> Array64:
-    """Unit normals (V, 3), the mean of the adjacent triangles' by area."""
-    corners = vertices[faces]
-    face_normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    normals = np.zeros_like(vertices)
-    for corner in range(3):
-        np.add.at(normals, faces[:, corner], face_normals)
-    unit: Array64 = normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-20)
-    return unit
