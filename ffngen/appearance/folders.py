@@ -12,15 +12,16 @@ from ffngen.errors import InputFileError
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".ppm"})
 
 
-def image_files(folder: str | Path, purpose: str) -> tuple[Path, ...]:
+def image_files(folder: str | Path, purpose: str, *, below: bool = False) -> tuple[Path, ...]:
     """The image files directly inside a folder; as :func:`files_in`."""
-    return files_in(folder, purpose, SUFFIXES)
+    return files_in(folder, purpose, SUFFIXES, below=below)
 
 
-def files_in(folder: str | Path, purpose: str, suffixes: frozenset[str]) -> tuple[Path, ...]:
+def files_in(folder: str | Path, purpose: str, suffixes: frozenset[str], *, below: bool = False) -> tuple[Path, ...]:
     """The files of some suffixes directly inside a folder, by name; hidden files are left out.
 
     :param purpose: what they are, for the message.
+    :param below: in the folders in it, too; links to folders are not followed.
     :raises InputFileError: no such folder, not readable, or no such file in it.
     """
     folder = Path(folder)
@@ -29,14 +30,17 @@ def files_in(folder: str | Path, purpose: str, suffixes: frozenset[str]) -> tupl
         what = f"the folder of {purpose} is a file" if folder.exists() else f"no such folder of {purpose}"
         raise InputFileError(what, where=folder, mend=f"give a folder that holds {kind}s")
     try:
-        found = [path for path in folder.iterdir() if path.suffix.lower() in suffixes and path.name[0] != "."]
+        paths = folder.rglob("*") if below else folder.iterdir()
+        found = [path for path in paths if path.suffix.lower() in suffixes and path.name[0] != "."]
     except OSError as error:
         raise InputFileError(f"the folder of {purpose} cannot be read: {error.strerror}", where=folder) from error
     if not found:
         raise InputFileError(
-            f"the folder of {purpose} holds no {kind}", where=folder, mend=f"put {examples} files directly into it"
+            f"the folder of {purpose} holds no {kind}",
+            where=folder,
+            mend=f"put {examples} files {'' if below else 'directly '}into it",
         )
-    return tuple(sorted(found, key=lambda path: path.name))
+    return tuple(sorted(found, key=lambda path: path.relative_to(folder).as_posix()))
 
 
 def choose(files: tuple[Path, ...], rng: np.random.Generator) -> Path:

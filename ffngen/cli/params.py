@@ -212,11 +212,16 @@ def validate_command(
     model = load_head(head, family=head_family, teeth=head_teeth)
     sets = _read(source, params_format, quiet=as_json)
     faults = []
+    frames: dict[tuple[str, str, int | None], int] = {}
     for number, one in enumerate(sets, 1):
         try:
             check_fits(one, model)
         except FfngenError as error:
             faults.append(f"set {number}: {error}")
+        if one.track is not None:
+            first = frames.setdefault((one.identity, one.track, one.frame), number)
+            if first != number:
+                faults.append(f"set {number}: frame {one.frame} of {one.track} of {one.identity} is set {first}, too")
     if as_json:
         click.echo(json.dumps({**summary_of(sets), "faults": faults}))
     else:

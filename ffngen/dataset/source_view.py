@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import takewhile
 from pathlib import Path
 
 import numpy as np
@@ -29,12 +30,17 @@ def check_views(job: Job, source: ParameterSource) -> None:
     """
     if job.camera == "preset" and job.source_images is None:
         return
+    shown: dict[Path, str] = {}
     for index in range(len(source)):
         parameters = source.parameters(index)
         if job.camera == "tracked":
             _require_aspect(require_one_lens(source.track(index)), parameters.source, job.width, job.height)
         if job.source_images is not None:
-            source_picture(job.source_images, parameters)
+            picture, image = source_picture(job.source_images, parameters), parameters.image or parameters.identity
+            if shown.setdefault(picture, image) != image:
+                what = f"{shown[picture]} and {image} would both be {picture.name}"
+                mend = "give the folder that holds all of them, in folders as the sets name them"
+                raise InputFileError(what, where=job.source_images, mend=mend)
 
 
 def check_rig(job: Job, rig: str) -> None:
@@ -95,25 +101,34 @@ def source_background(folder: Path, parameters: ParameterSet, width: int, height
 def source_picture(folder: Path, parameters: ParameterSet) -> Path:
     """The file of the picture that a set was tracked in.
 
-    :param folder: where the pictures lie, each named as the tracker noted it, or as the set's identity; the suffix
-        does not matter.
+    :param folder: where the pictures lie, or folders of them, each named as the tracker noted it, or as the set's
+        identity; the suffix does not matter. Of pictures of one name it is the one in folders of the noted names.
     :raises InputFileError: none of that name is there, or several are.
     """
     wanted = Path(parameters.image or parameters.identity)
     by_name, by_stem = _pictures(folder)
     found = by_name.get(wanted.name) or by_stem.get(wanted.name) or by_stem.get(wanted.stem) or []
+    if len(found) > 1:
+        common = [_common_folders(path.relative_to(folder), wanted) for path in found]
+        found = [path for path, count in zip(found, common, strict=True) if count == max(common)]
     if len(found) != 1:
         what = f"there {'are several pictures' if found else 'is no picture'} named {wanted.name[:80]}"
         raise InputFileError(what, where=folder, mend="name each picture as the tracker's frame is named")
     return found[0]
 
 
+def _common_folders(path: Path, other: Path) -> int:
+    """How many folders above two files have the same names, from the files upwards."""
+    above = zip(reversed(path.parts[:-1]), reversed(other.parts[:-1]), strict=False)
+    return len(list(takewhile(lambda names: names[0] == names[1], above)))
+
+
 @lru_cache(maxsize=4)
 def _pictures(folder: Path) -> tuple[dict[str, list[Path]], dict[str, list[Path]]]:
-    """A folder's pictures by name and by name without the suffix; the folder is listed once."""
+    """A folder's pictures, and those below it, by name and by name without the suffix; it is listed once."""
     by_name: dict[str, list[Path]] = {}
     by_stem: dict[str, list[Path]] = {}
-    for path in image_files(folder, "source_images"):
+    for path in image_files(folder, "source_images", below=True):
         by_name.setdefault(path.name, []).append(path)
         by_stem.setdefault(path.stem, []).append(path)
     return by_name, by_stem

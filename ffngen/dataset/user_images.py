@@ -20,13 +20,13 @@ def check_images(folder: str, purpose: str) -> str:
     :raises InputFileError: no such folder, no image in it, or a file that cannot be used.
     """
     digest = hashlib.sha256()
-    for path in image_files(folder, purpose):
+    for path in image_files(folder, purpose, below=purpose == "source_images"):
         width, height = image_size(path)
         if min(width, height) < _SMALLEST or width * height > MAX_PIXELS:
             size = "small" if width * height <= MAX_PIXELS else "large"
             raise InputFileError(f"an image of {width} x {height} pixels is too {size}", where=path)
         try:
-            name = path.name.encode()
+            name = path.relative_to(folder).as_posix().encode()
         except UnicodeEncodeError:
             # Metadata names the file.
             raise InputFileError("a file whose name is not UTF-8", where=path, mend="rename it") from None

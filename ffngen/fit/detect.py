@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,12 @@ _FACE_SIZE, _EYE_SIZE = 192, 64
 #: How much larger than the face's box, or the distance of an eye's corners, the network's view is.
 _FACE_MARGIN, _EYE_MARGIN = 1.5, 2.3
 _ENOUGH, _OVERLAP = 0.5, 0.3
+#: The mesh network's score, a logit: an upright face has 20 to 60, one that lies on its side or its head below 12.
+_UPRIGHT = 15.0
+#: How often the network looks again at most, until it sees an upright face: the cosine of its angle.
+_LOOKS, _LEVEL = 4, 0.97
+#: A video's face moves by no more than such a share of its width from frame to frame, and grows by no larger factor.
+_NEAR, _GROWN = 1.0, 2.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +66,7 @@ class FoundFace:
     irises: Array64
 
 
-#: Finds the largest face of a picture (H, W, 3) uint8 RGB, or the one nearest to a face of the frame before.
+#: Finds the largest face of a picture (H, W, 3) uint8 RGB, or the same one as in a frame before.
 Detector = Callable[[Rgb, FoundFace | None], FoundFace | None]
 
 
@@ -115,17 +121,25 @@ class FaceDetector:
         self._eye = _network(folder / "iris_landmark.tflite")
 
     def __call__(self, image: Rgb, near: FoundFace | None = None) -> FoundFace | None:
-        """The landmarks of the largest face, or of the one nearest to the face of the frame before."""
+        """The landmarks of the largest face, or of the one that may be that of a frame before."""
         view = self._face_view(image, near)
         if view is None:
             return None
         # What the network finds tells how the face is turned and where it ends: it looks again, better placed.
-        mesh, present = self._points(image, view)
-        if not present:
-            return None
-        view = _view_of(mesh, mesh[33], mesh[263], _FACE_MARGIN)
-        mesh, present = self._points(image, view)
-        if not present:
+        mesh, score = self._points(image, view)
+        if score < _UPRIGHT:
+            # The boxes' network finds faces that lie on their side or stand on their head, but takes them for upright.
+            turned = [replace(view, angle=view.angle + quarter * np.pi / 2) for quarter in (1, 2, 3)]
+            tries = [(mesh, score, view), *((*self._points(image, other), other) for other in turned)]
+            mesh, score, view = max(tries, key=lambda one: one[1])
+        for _ in range(_LOOKS):
+            before, view = view, _view_of(mesh, mesh[33], mesh[263], _FACE_MARGIN)
+            if score <= 0:
+                return None
+            mesh, score = self._points(image, view)
+            if score >= _UPRIGHT and np.cos(view.angle - before.angle) > _LEVEL:
+                break
+        if score <= 0:
             return None
         # The mean with what it finds in the mirror image: a tenth less error, on renders of known faces.
         mirrored, _ = self._points(image, view, mirrored=True)
@@ -139,24 +153,22 @@ class FaceDetector:
     def _face_view(self, image: Rgb, near: FoundFace | None) -> _View | None:
         for network in self._faces:
             found = network(image)
+            if near is not None:
+                found = [box for box in found if _may_be(box, near)]
             if found:
-                if near is None:
-                    box = max(found, key=lambda points: float(points[1, 0] - points[0, 0]))
-                else:
-                    middle = near.points.mean(axis=0)
-                    box = min(found, key=lambda points: float(np.linalg.norm(points[:2].mean(axis=0) - middle)))
+                box = max(found, key=_width) if near is None else min(found, key=lambda box: _distance(box, near))
                 return _view_of(box[:2], box[2], box[3], _FACE_MARGIN)
         return None
 
-    def _points(self, image: Rgb, view: _View, *, mirrored: bool = False) -> tuple[Array64, bool]:
-        """The 468 points, and whether the network sees a face."""
+    def _points(self, image: Rgb, view: _View, *, mirrored: bool = False) -> tuple[Array64, float]:
+        """The 468 points, and the logit of there being a face."""
         cut = view.cut(image, _FACE_SIZE)
         outputs = _run(self._mesh, cut[:, ::-1] if mirrored else cut, ("conv2d_20", "conv2d_30"))
         present, points = sorted(outputs, key=lambda output: output.size)
         mesh = points.reshape(468, 3)[:, :2].astype(np.float64) / _FACE_SIZE
         if mirrored:
             mesh[:, 0] = 1 - mesh[:, 0]
-        return view.to_picture(mesh), float(present.ravel()[0]) > 0
+        return view.to_picture(mesh), float(present.ravel()[0])
 
     def _lids(self, image: Rgb, corners: Array64, *, mirrored: bool) -> tuple[Array64, Array64]:
         """The 16 points of the lids and the iris's middle; the network knows right eyes, a left one is mirrored."""
@@ -219,6 +231,22 @@ def _merged(points: Array64, score: Array64) -> list[Array64]:
 def _overlap(a: Array64, b: Array64) -> float:
     common = np.clip(np.minimum(a[1], b[1]) - np.maximum(a[0], b[0]), 0, None).prod()
     return float(common / max((a[1] - a[0]).prod() + (b[1] - b[0]).prod() - common, 1e-12))
+
+
+def _width(box: Array64) -> float:
+    return float(box[1, 0] - box[0, 0])
+
+
+def _distance(box: Array64, face: FoundFace) -> float:
+    """Pixels between a box's middle and that of a face."""
+    middle = (face.points.min(axis=0) + face.points.max(axis=0)) / 2
+    return float(np.linalg.norm(box[:2].mean(axis=0) - middle))
+
+
+def _may_be(box: Array64, face: FoundFace) -> bool:
+    """Whether a box may show a face of a frame before: it is about there, and about as large."""
+    size = float(np.ptp(face.points, axis=0).max())
+    return _distance(box, face) < _NEAR * size and 1 / _GROWN < _width(box) / max(size, 1e-9) < _GROWN
 
 
 def _view_of(points: Array64, right: Array64, left: Array64, margin: float) -> _View:

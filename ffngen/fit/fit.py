@@ -30,6 +30,10 @@ _KEY_FRAMES = 40
 #: A long video is smoothed in stretches, each with a few frames of the next one.
 _STRETCH, _AHEAD = 400, 12
 _NO_FACE = "no face found"
+#: A video's face is waited for so many seconds; after that the largest one is taken again.
+_AWAY = 1.0
+#: Metres from the middle of the head: no photo is taken from nearer.
+_NEAREST = 0.25
 
 #: Degrees: the field of view of a lens for portraits.
 PORTRAIT = 30.0
@@ -69,7 +73,7 @@ class FittedFrame:
     :param found: what the detector found.
     :param fitted: (68, 2) pixels, the landmarks of the fitted head where the detector would see them.
     :param error: root mean square distance of found and fitted inner landmarks (17 to 67), as a share of the distance
-        of the outer corners of the eyes.
+        of the outer corners of the eyes, as it would be if the face were not turned.
     """
 
     name: str
@@ -191,12 +195,12 @@ class _Fitter:
             source=f"fit: {seen.name}",
             translation=FLIP * (x[TRANSLATION] - reference),
             camera=camera,
-            track=None if video is None else person.files[0].stem,
+            track=person.track,
             frame=None if video is None else seen.number,
             fps=None if video is None else video.rate,
-            image=None if video is not None else seen.name,
+            image=person.image_of(seen.number),
         )
-        error = float(np.sqrt((distance**2).mean()) / max(observation.inter_ocular, 1.0))
+        error = float(np.sqrt((distance**2).mean()) / observation.scale)
         return FittedFrame(seen.name, parameters, seen.found, fitted, error)
 
 
@@ -222,18 +226,29 @@ def fit_images(
     looked = 0
     for person in people:
         seen: list[_Seen] = []
-        found: FoundFace | None = None
+        last: FoundFace | None = None
+        missed = 0
         for number, (name, image) in enumerate(person.read()):
             looked += 1
             progress("finding faces", looked, total)
             if isinstance(image, InputFileError):
                 skipped.append((name, image.what))
                 continue
-            found = detector(image, found if person.video is not None else None)
+            if person.video is not None and missed > _AWAY * person.video.rate:
+                last = None
+            found = detector(image, last)
             if found is None:
-                skipped.append((name, _NO_FACE))
+                skipped.append((name, _NO_FACE if last is None else "the face is gone"))
+                missed += 1
                 continue
-            seen.append(fitter.observe(person, name, number, image, found))
+            if person.video is not None:
+                last, missed = found, 0
+            one = fitter.observe(person, name, number, image, found)
+            distance = float(one.start[TRANSLATION][2])
+            if distance < _NEAREST:
+                skipped.append((name, f"with this lens, the face would be {100 * distance:.0f} cm away: give --fov"))
+                continue
+            seen.append(one)
         if not seen:
             continue
         rate = None if person.video is None else person.video.rate
@@ -249,6 +264,7 @@ def fit_images(
         more = f", and {len(skipped) - 1} more" if len(skipped) > 1 else ""
         # Of files that cannot be read, the reason says what to mend.
         unseen = any(why == _NO_FACE for _, why in skipped)
-        mend = "give pictures with a face that fills a tenth of their width" if unseen else None
+        faces = "a face that fills a tenth of their width and is turned by less than 60 degrees"
+        mend = f"give pictures with {faces}" if unseen else None
         raise InputFileError(f"{why}{more}", where=Path(first), mend=mend)
     return FitResult(tuple(frames), tuple(skipped))

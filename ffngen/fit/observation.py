@@ -49,9 +49,3 @@ class Observation:
         across = self.points[_LEFT_EYE].mean(axis=0) - self.points[_RIGHT_EYE].mean(axis=0)
         cosine, sine = across / max(float(np.linalg.norm(across)), 1e-9)
         return np.array([[cosine, sine], [-sine, cosine]])
-
-    @property
-    def inter_ocular(self) -> float:
-        """The distance of the outer corners of the eyes, pixels."""
-        left, right = (self.points[i] for i in _EYE_CORNERS)
-        return float(np.linalg.norm(left - right))

@@ -1,4 +1,4 @@
-"""Pictures to judge a fit by: the landmarks that were found, those that were fitted, and the fitted head's mesh."""
+"""Pictures of a fit: what was found and fitted, drawn over each picture, and a video's frames."""
 
 from __future__ import annotations
 
@@ -75,10 +75,7 @@ def write_previews(
 
     :raises FfngenError: the folder cannot be written to.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputFileError(f"the folder cannot be made: {error.strerror}", where=folder) from error
+    _make(folder)
     frames = {frame.name: frame for frame in result.frames}
     done = 0
     for person in people:
@@ -87,11 +84,42 @@ def write_previews(
             if frame is None or isinstance(image, InputFileError):
                 continue
             data = encode_jpeg(draw_preview(image, frame, model), quality=90)
-            path = folder / f"{done:06d}_{Path(name).stem if person.video is None else person.files[0].stem}.jpg"
-            write_atomic(path, lambda temporary, data=data: temporary.write_bytes(data))  # type: ignore[misc]
+            stem = Path(name).stem if person.video is None else person.files[0].stem
+            write_atomic(folder / f"{done:06d}_{stem}.jpg", data)
             done += 1
             progress(done, len(frames))
     return done
+
+
+def write_frames(
+    folder: Path,
+    people: Sequence[Footage],
+    result: FitResult,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> int:
+    """Write the fitted frames of videos as JPEG files, named as the parameter sets name them; returns how many.
+
+    :raises FfngenError: the folder cannot be written to.
+    """
+    frames = {frame.name: frame.parameters.image for frame in result.frames}
+    done = 0
+    for person in (one for one in people if one.video is not None):
+        for name, image in person.read():
+            file = frames.get(name)
+            if file is None or isinstance(image, InputFileError):
+                continue
+            _make((folder / file).parent)
+            write_atomic(folder / file, encode_jpeg(image))
+            done += 1
+            progress(done, len(frames))
+    return done
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputFileError(f"the folder cannot be made: {error.strerror}", where=folder) from error
 
 
 def _fixed(points: NDArray[np.float64], factor: float) -> NDArray[np.int32]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -77,6 +78,15 @@ def test_import_labels_select_and_validate(tmp_path: Path) -> None:
 def test_validate_passes(sampled: Path) -> None:
     result = run("validate", sampled)
     assert result.exit_code == 0 and "passed" in result.stdout
+
+
+def test_validate_finds_a_frame_that_is_there_twice(sampled: Path, tmp_path: Path) -> None:
+    frames = [replace(read_parameter_sets(sampled)[0], track="day/clip", frame=frame) for frame in (0, 1, 0)]
+    write_parameter_sets(tmp_path / "twice.parquet", frames)
+    result = run("validate", tmp_path / "twice.parquet", "--json")
+    assert result.exit_code == 1
+    (fault,) = json.loads(result.stdout)["faults"]
+    assert re.fullmatch(r"set 3: frame 0 of day/clip of .* is set 1, too", fault)
 
 
 def test_show(sampled: Path, tmp_path: Path) -> None:

@@ -9,12 +9,14 @@ import pytest
 from click.testing import CliRunner
 
 from ffngen.cli.params_fit import command
+from ffngen.dataset.source_view import source_picture
 from ffngen.errors import FfngenError, InputFileError
 from ffngen.fit import detect
 from ffngen.fit.calibration import calibration
 from ffngen.fit.detect import FoundFace
 from ffngen.head.load import load_head
 from ffngen.params.table import read_table
+from ffngen.prediction.video import VideoWriter
 
 
 class Frontal:
@@ -99,3 +101,16 @@ def test_out_must_be_a_table(photos: Path, tmp_path: Path) -> None:
     result = CliRunner().invoke(command, [str(photos), str(tmp_path / "out.txt")])
     assert result.exit_code == 2
     assert "must end in .parquet" in result.output
+
+
+def test_a_videos_frames_are_its_backgrounds(tmp_path: Path) -> None:
+    """They lie where the parameter sets say, and `ffngen render` finds them."""
+    with VideoWriter(tmp_path / "talk.mp4", 25.0) as write:
+        for _ in range(3):
+            write(np.full((96, 64, 3), 60, np.uint8))
+    out, frames = tmp_path / "out.parquet", tmp_path / "frames"
+    result = CliRunner().invoke(command, [str(tmp_path / "talk.mp4"), str(out), "--frames", str(frames)])
+    assert result.exit_code == 0, result.output
+    sets = read_table(out)
+    assert [one.image for one in sets] == [f"talk/{number:06d}.jpg" for number in range(3)]
+    assert [source_picture(frames, one) for one in sets] == sorted(frames.rglob("*.jpg"))

@@ -8,7 +8,7 @@ import pytest
 
 from ffngen.errors import MissingPackageError
 from ffngen.fit import detect
-from ffngen.fit.detect import IBUG, PACKAGE, FaceDetector, _View
+from ffngen.fit.detect import IBUG, PACKAGE, FaceDetector, FoundFace, _may_be, _View
 
 missing = importlib.util.find_spec(PACKAGE) is None
 needs_networks = pytest.mark.skipif(missing, reason=f"the detector's networks are not installed: {detect.INSTALL}")
@@ -41,3 +41,14 @@ def test_ibug_is_68_points() -> None:
 def test_no_face(shape: tuple[int, int]) -> None:
     rng = np.random.default_rng(0)
     assert FaceDetector()(rng.integers(0, 255, (*shape, 3), dtype=np.uint8)) is None
+
+
+def test_another_face_than_before_is_not_taken_for_it() -> None:
+    points = np.random.default_rng(1).uniform([300, 200], [400, 330], (68, 2))
+    before = FoundFace(points, points[[36, 45]])
+    box = np.array([[295.0, 200.0], [405.0, 310.0], *[[0.0, 0.0]] * 6])
+    for shift, size, same in (((0, 0), 1, True), ((60, -40), 1, True), ((180, 0), 1, False), ((0, 0), 3, False)):
+        middle = box[:2].mean(axis=0)
+        moved = box.copy()
+        moved[:2] = middle + (box[:2] - middle) * size + shift
+        assert _may_be(moved, before) is same, (shift, size)

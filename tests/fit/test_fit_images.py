@@ -43,6 +43,13 @@ class Numbered:
     def count(self) -> int:
         return len(self.numbers)
 
+    @property
+    def track(self) -> str | None:
+        return self.identity if self.video else None
+
+    def image_of(self, number: int) -> str:
+        return f"{self.identity}/{number:06d}.jpg" if self.video else f"{self.numbers[number]}.png"
+
     def read(self) -> Iterator[tuple[str, np.ndarray | InputFileError]]:
         for number in self.numbers:
             if number == 8:
@@ -133,12 +140,45 @@ def test_a_video(model: HeadModel) -> None:
     video = Numbered("talk", numbers, VideoFacts(SIZE, 25.0, len(numbers)))
     result = fit_images([video], model, Known(model), replace(DETECTED, smoothing=0.01))
     sets = result.sets
-    assert [(one.track, one.frame, one.fps, one.image) for one in sets] == [("talk", n, 25.0, None) for n in numbers]
+    assert [(one.track, one.frame, one.fps, one.image) for one in sets] == [
+        ("talk", n, 25.0, f"talk/{n:06d}.jpg") for n in numbers
+    ]
     assert len({one.camera.position.tobytes() for one in sets if one.camera is not None}) == 1
     moved = np.diff([one.translation for one in sets], axis=0)
     assert moved[:, 0].mean() == pytest.approx(0.005, abs=0.002)
     smooth = fit_images([video], model, Known(model), replace(DETECTED, smoothing=100)).sets
     assert np.ptp([one.translation[0] for one in smooth]) < np.ptp([one.translation[0] for one in sets])
+
+
+class Remembering(Known):
+    """Notes which face it is asked to find again."""
+
+    def __init__(self, model: HeadModel) -> None:
+        super().__init__(model)
+        self.asked: list[bool] = []
+
+    def __call__(self, image: np.ndarray, near: FoundFace | None) -> FoundFace | None:
+        self.asked.append(near is not None)
+        return super().__call__(image, near)
+
+
+def test_a_face_that_is_gone_for_a_moment_is_waited_for(model: HeadModel) -> None:
+    """And after a second the largest one is looked for; photos have nothing to do with each other."""
+    numbers = (0, 1, 7, 7, 2, *[7] * 27, 3)
+    detector = Remembering(model)
+    video = Numbered("talk", numbers, VideoFacts(SIZE, 25.0, len(numbers)))
+    result = fit_images([video], model, detector, DETECTED)
+    assert [one.frame for one in result.sets] == [0, 1, 4, 32]
+    assert detector.asked == [False, *[True] * 30, False, False]
+    assert {why for _, why in result.skipped} == {"the face is gone", "no face found"}
+    photos = Remembering(model)
+    fit_images([Numbered("ann", (0, 1, 2))], model, photos, DETECTED)
+    assert not any(photos.asked)
+
+
+def test_a_lens_that_would_touch_the_face_is_refused(model: HeadModel) -> None:
+    with pytest.raises(InputFileError, match=r"with this lens, the face would be \d+ cm away: give --fov"):
+        fit_images([Numbered("ann", (0, 1))], model, Known(model), replace(DETECTED, field_of_view=115))
 
 
 def test_nobody_is_seen(model: HeadModel) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from ffngen.errors import InputFileError
 from ffngen.fit.footage import open_footage
+from ffngen.prediction.video import VideoWriter
 
 
 def photo(path: Path) -> Path:
@@ -52,3 +53,43 @@ def test_a_damaged_photo_is_told_not_raised(tmp_path: Path) -> None:
     pictures = [picture for one in open_footage(tmp_path) for _, picture in one.read()]
     assert isinstance(pictures[0], np.ndarray)
     assert isinstance(pictures[1], InputFileError)
+
+
+def video(path: Path, frames: int = 3) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with VideoWriter(path, 25.0) as write:
+        for number in range(frames):
+            write(np.full((32, 48, 3), 40 * number, np.uint8))
+    return path
+
+
+def test_people_of_one_name_are_told_apart(tmp_path: Path) -> None:
+    for name in ("a.jpg", "a.png", "b.png", "a/x.jpg", "c.jpg", "c/y.jpg"):
+        photo(tmp_path / name)
+    assert [name for name, _ in people(tmp_path)] == ["a.jpg", "a.png", "b", "c.jpg", "a", "c"]
+
+
+def test_pictures_are_named_from_the_folder_on(tmp_path: Path) -> None:
+    photo(tmp_path / "ann/1.jpg")
+    for day in ("day1", "day2"):
+        video(tmp_path / "ann" / day / "clip.mp4")
+    photos, *videos = open_footage(tmp_path)
+    assert photos.image_of(0) == "ann/1.jpg"
+    assert (photos.track, *(one.track for one in videos)) == (None, "ann/day1/clip", "ann/day2/clip")
+    assert videos[1].image_of(7) == "ann/day2/clip/000007.jpg"
+    (alone,) = open_footage(tmp_path / "ann/day1/clip.mp4")
+    assert (alone.identity, alone.track, alone.image_of(0)) == ("clip", "clip", "clip/000000.jpg")
+
+
+def test_a_damaged_video_among_others_is_told_not_raised(tmp_path: Path) -> None:
+    whole = video(tmp_path / "whole.mp4", 8)
+    (tmp_path / "broken.mp4").write_bytes(whole.read_bytes()[:300])
+    pictures = [picture for one in open_footage(tmp_path) for _, picture in one.read()]
+    assert isinstance(pictures[0], InputFileError)
+    assert sum(isinstance(picture, np.ndarray) for picture in pictures) == 8
+
+
+def test_links_to_folders_are_not_followed(tmp_path: Path) -> None:
+    photo(tmp_path / "in/a.png")
+    (tmp_path / "in/loop").symlink_to(tmp_path / "in", target_is_directory=True)
+    assert people(tmp_path / "in") == [("a", ["a.png"])]

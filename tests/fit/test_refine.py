@@ -151,6 +151,19 @@ def test_a_covered_face_is_known_as_badly_as_it_was_detected(faces: list[Seen], 
 
 
 @needs_networks
+@pytest.mark.parametrize("quarters", [1, 2, 3])
+def test_faces_that_lie_are_found(faces: list[Seen], quarters: int) -> None:
+    """On their side, and on their head: the same landmarks as upright."""
+    one = faces[0]
+    found = detect.FaceDetector()(np.ascontiguousarray(np.rot90(one.image, quarters)))
+    assert found is not None
+    points = found.points
+    for _ in range(quarters):  # rot90 turns a picture to the left: (u, v) comes to be (v, width - 1 - u)
+        points = np.stack([one.image.shape[1] - 1 - points[:, 1], points[:, 0]], axis=-1)
+    assert np.linalg.norm(points - one.found.points, axis=1)[INNER].mean() < 0.05 * one.found.scale
+
+
+@needs_networks
 def test_a_profile_stays_as_it_was_detected(faces: list[Seen], refiner: LandmarkRefiner) -> None:
     one, aside = faces[0], faces[0].x.copy()
     aside[HEAD] = [0, np.pi / 2, 0]

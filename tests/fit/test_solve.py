@@ -65,7 +65,7 @@ def person(problem: Problem, seed: int) -> np.ndarray:
 
 def error(problem: Problem, fit: PersonFit, t: int, seen: Observation) -> float:
     distance = np.linalg.norm(problem.project(fit.shared, fit.frames[t], seen) - seen.points, axis=1)
-    return float(np.sqrt((distance**2).mean()) / seen.inter_ocular)
+    return float(np.sqrt((distance**2).mean()) / seen.scale)
 
 
 @pytest.mark.parametrize("degrees", [-40, -20, 0, 20, 40])
