@@ -88,18 +88,21 @@ def test_a_moving_camera_and_its_pictures(tmp_path: Path) -> None:
 
 
 def test_a_recording_of_arkit(tmp_path: Path) -> None:
+    """Two seconds at 60 frames per second: the mouth opens, smiles and closes while the head looks round."""
+    frames = 120
     names = [name[0].upper() + name[1:] for name in ARKIT_ACTIONS]
     with (tmp_path / "take.csv").open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["Timecode", "BlendshapeCount", *names, "HeadYaw", "HeadPitch", "HeadRoll"])
-        for i in range(FRAMES):
-            values = [0.1 * i if name in ("JawOpen", "MouthSmileLeft") else 0.0 for name in names]
-            writer.writerow([f"10:00:00:{i:02d}.000", 61, *values, 0.05 * i, 0.02 * i, 0.0])
-    render("--params", tmp_path / "take.csv", "--resolution", "64", "--out", tmp_path / "out")
+        for i in range(frames):
+            phase = 2 * np.pi * i / (frames - 1)
+            moving = {"JawOpen": (1 - np.cos(phase)) / 2, "MouthSmileLeft": (1 - np.cos(2 * phase)) / 2}
+            values = [f"{moving.get(name, 0.0):.6f}" for name in names]
+            head = [f"{angle:.6f}" for angle in (0.4 * np.sin(phase), 0.15 * np.sin(2 * phase), 0.0)]
+            writer.writerow([f"10:00:{i // 60:02d}:{i % 60:02d}.000", 61, *values, *head])
+    report = render("--params", tmp_path / "take.csv", "--resolution", "48", "--out", tmp_path / "out")
+    assert report["rendered"] == 1
     verified = verify_dataset(tmp_path / "out")
     assert verified.passed, [str(failure) for failure in verified.failures]
     data = FlowDataset(tmp_path / "out")
-    assert [pair.metadata.sequence for pair in data] == ["take_s1"] * (FRAMES - 1)
-    pair = data[1]
-    assert np.abs(pair.expression_flow[pair.mask == 1]).max() > 0.02
-    assert np.abs(pair.head_flow[pair.mask == 1]).max() > 0.1
+    assert [pair.metadata.sequence for pair in data] == ["take_s1"] * (frames - 1)

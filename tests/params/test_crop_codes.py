@@ -8,13 +8,20 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.io
+from flame_oracle import flame_vertices
+from scipy.spatial.transform import Rotation
 from tracker_files import deca_codes, smirk_codes
 
 from ffngen.errors import InputFileError
+from ffngen.head.model import HeadModel
+from ffngen.motion.sequence import make_sequence
+from ffngen.motion.vertices import sequence_vertices
 from ffngen.params.read import read_parameter_sets
 from ffngen.params.weak_perspective import weak_perspective_camera
 
 Codes = dict[str, np.ndarray]
+
+REST = Rotation.identity()
 
 
 def save_torch(path: Path, codes: Codes) -> None:
@@ -84,6 +91,53 @@ def test_smirk(tmp_path: Path, form: str) -> None:
     assert one.camera is not None
     assert (one.camera.width, one.camera.height) == (224, 224)
     assert one.identity == form.partition(".")[0]
+
+
+def vertices_of(path: Path, head: HeadModel) -> np.ndarray:
+    """The last frame that is rendered of the one set of a file."""
+    (one,) = read_parameter_sets(path)
+    return sequence_vertices(head, make_sequence(one, 2))[0][-1]
+
+
+@pytest.mark.parametrize("form", ["a.npz", "a.mat", "a.pt"])
+def test_decas_vertices(tmp_path: Path, flame2020: HeadModel, form: str) -> None:
+    """As DECA's own FLAME layer poses them: pose is the global rotation, then the jaw's."""
+    codes = deca_codes(3)
+    FORMS[form](tmp_path / form, codes)
+    turns = [Rotation.from_rotvec(half) for half in codes["pose"][0].reshape(2, 3)]
+    expected = flame_vertices(flame2020.path, codes["shape"][0], codes["exp"][0], [turns[0], REST, turns[1], REST, REST])
+    found = vertices_of(tmp_path / form, flame2020)
+    assert np.abs(found - expected).max() < 1e-6
+    assert np.abs(found - flame2020.template).max() > 0.05
+
+
+@pytest.mark.parametrize("form", ["a.npz", "a.pkl"])
+def test_smirks_vertices(tmp_path: Path, flame2020: HeadModel, form: str) -> None:
+    """As SMIRK's own FLAME layer poses them, its eyelids added to the skinned vertices."""
+    codes = smirk_codes(3)
+    FORMS[form](tmp_path / form, codes)
+    head, jaw = (Rotation.from_rotvec(codes[name][0]) for name in ("pose_params", "jaw_params"))
+    expected = flame_vertices(
+        flame2020.path,
+        codes["shape_params"][0],
+        codes["expression_params"][0],
+        [head, REST, jaw, REST, REST],
+        codes["eyelid_params"][0],
+    )
+    found = vertices_of(tmp_path / form, flame2020)
+    assert np.abs(found - expected).max() < 1e-6
+    assert np.abs(found - flame2020.template).max() > 0.01
+
+
+def test_micas_vertices(tmp_path: Path, flame2020: HeadModel) -> None:
+    """The person's neutral face: the template and the 300 shape components, with nothing posed."""
+    shape = np.random.default_rng(2).normal(size=300).astype(np.float32)
+    np.save(tmp_path / "identity", shape)
+    with np.load(flame2020.path) as model:
+        expected = model["v_template"] + model["shapedirs"][:, :, :300].astype(np.float64) @ shape
+    found = vertices_of(tmp_path, flame2020)
+    assert np.abs(found - expected).max() < 1e-6
+    assert np.abs(found - flame2020.template).max() > 0.005
 
 
 def test_a_video_in_one_file(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from flame_oracle import flame_vertices
 from scipy.spatial.transform import Rotation
 from tracker_files import (
     metrical_frame,
@@ -20,6 +21,9 @@ from tracker_files import (
 
 from ffngen.errors import InputFileError
 from ffngen.head.load import load_head
+from ffngen.head.model import HeadModel
+from ffngen.motion.sequence import make_sequence
+from ffngen.motion.vertices import sequence_vertices
 from ffngen.params.read import read_parameter_sets
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "flame2023_open_lite"
@@ -285,6 +289,22 @@ def test_insta(tmp_path: Path, texts: bool) -> None:
         np.testing.assert_allclose(one.eyelids, [0.25, 0.5])
         assert one.camera is not None
         np.testing.assert_allclose(one.camera.project(POINTS)[0], tracker_camera().screen(POINTS) - 0.5, atol=1e-3)
+
+
+@pytest.mark.parametrize("texts", [False, True])
+def test_instas_vertices(tmp_path: Path, flame2020: HeadModel, texts: bool) -> None:
+    """As metrical-tracker's FLAME layer poses them, and seen where its renderer sees them."""
+    (frame,) = write_insta(tmp_path, [3], texts=texts)
+    (one,) = read_parameter_sets(tmp_path, "insta")
+    flame, rest = frame["flame"], Rotation.identity()
+    expected = flame_vertices(
+        flame2020.path, flame["shape"][0], flame["exp"][0], [rest, rest, JAW, *EYES], flame["eyelids"][0]
+    )
+    found = sequence_vertices(flame2020, make_sequence(one, 2))[0][-1]
+    assert np.abs(found - expected).max() < 1e-6
+    assert np.abs(found - flame2020.template).max() > 0.01
+    assert one.camera is not None
+    np.testing.assert_allclose(one.camera.project(found)[0], tracker_camera().screen(expected) - 0.5, atol=5e-3)
 
 
 def test_insta_and_metrical_tracker_say_the_same(tmp_path: Path) -> None:

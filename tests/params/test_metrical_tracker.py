@@ -5,10 +5,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from flame_oracle import flame_vertices
 from scipy.spatial.transform import Rotation
-from tracker_files import Pytorch3dCamera, metrical_frame, random_head, six_numbers, tracker_camera
+from tracker_files import Pytorch3dCamera, metrical_frame, six_numbers, tracker_camera
 
 from ffngen.errors import InputFileError
+from ffngen.head.model import HeadModel
+from ffngen.motion.sequence import make_sequence
+from ffngen.motion.steady import steadied
+from ffngen.motion.vertices import sequence_vertices
 from ffngen.params.parameter_set import ParameterSet
 from ffngen.params.read import read_parameter_sets
 
@@ -76,24 +81,89 @@ def test_any_folder_above_can_be_given(tmp_path: Path, given: str, identity: str
     assert (one.identity, one.emotion) == (identity, "happy")
 
 
-def test_the_same_face_from_emoca_is_the_same_mesh(tmp_path: Path) -> None:
-    head = random_head(tmp_path / "head", "flame2020", 300)
-    frame = metrical_frame(4, tracker_camera(), JAW, (Rotation.identity(), Rotation.identity()))
-    frame["flame"]["shape"][:, 100:] = 0
-    frame["flame"]["exp"][:, 50:] = 0
-    (tmp_path / "track").mkdir()
-    torch.save(frame, tmp_path / "track" / "00004.frame")
-    folder = tmp_path / "emoca" / "face00"
-    folder.mkdir(parents=True)
-    np.save(folder / "shape.npy", frame["flame"]["shape"][0, :100])
-    np.save(folder / "exp.npy", frame["flame"]["exp"][0, :50])
-    np.save(folder / "pose.npy", np.r_[np.zeros(3), JAW.as_rotvec()].astype(np.float32))
-    meshes = []
-    for place in ("track", "emoca"):
-        (one,) = read_parameter_sets(tmp_path / place)
-        meshes.append(head.vertices(one.betas, one.expression[None], one.pose[None])[0])
-    assert np.abs(meshes[0] - meshes[1]).max() < 1e-6
-    assert np.abs(meshes[0] - head.template).max() > 0.01
+REST = Rotation.identity()
+TURN = Rotation.from_rotvec([0.15, -0.45, 0.1])
+
+
+def vertices_of(one: ParameterSet, head: HeadModel) -> np.ndarray:
+    """The last frame that is rendered of a set."""
+    return sequence_vertices(head, make_sequence(one, 2))[0][-1]
+
+
+def test_the_vertices_are_the_trackers(tmp_path: Path, flame2020: HeadModel) -> None:
+    """As its own FLAME layer poses them, eyelids included; and they are seen where its renderer sees them."""
+    flame = write(tmp_path / "checkpoint", 5)["flame"]
+    (one,) = read_parameter_sets(tmp_path)
+    expected = flame_vertices(
+        flame2020.path, flame["shape"][0], flame["exp"][0], [REST, REST, JAW, *EYES], flame["eyelids"][0]
+    )
+    found = vertices_of(one, flame2020)
+    assert np.abs(found - expected).max() < 1e-6
+    assert np.abs(found - flame2020.template).max() > 0.01
+    assert one.camera is not None
+    np.testing.assert_allclose(one.camera.project(found)[0], tracker_camera().screen(expected) - 0.5, atol=5e-3)
+
+
+def test_the_same_face_from_emoca_is_the_same_mesh(tmp_path: Path, flame2020: HeadModel) -> None:
+    """A turned head with an open jaw: axis-angle of EMOCA, six numbers of metrical-tracker.
+
+    EMOCA turns the head about FLAME's root joint J and keeps no camera. metrical-tracker holds the head still and
+    keeps the head's turn in its camera. A camera [R | t] that looks at a head turned by G sees what the camera
+    [R G | R (J - G J) + t] sees of the head at rest. The test looks at EMOCA's mesh with a camera of its own, gives
+    metrical-tracker's frame the other one, and compares the meshes in the camera's frame, in pixels, and in the
+    world: in a video whose first frame is unturned, the head takes over what the camera did and the meshes are one.
+    Both have the jaw; neither tracks the neck, and EMOCA has the eyes at rest.
+    """
+    observer = tracker_camera()
+    numbers = {0: REST, 1: TURN}
+    expected = {}
+    for number, turn in numbers.items():
+        frame = metrical_frame(number, observer, JAW, (REST, REST))
+        flame = frame["flame"]
+        flame["shape"][:, 100:] = 0
+        flame["exp"][:, 50:] = 0
+        del flame["eyelids"]
+        face = flame_vertices(flame2020.path, flame["shape"][0], flame["exp"][0], [turn, REST, JAW, REST, REST])
+        # PyTorch3D's rows: a point x of the still head is (x - J) G' + J in the world.
+        with np.load(flame2020.path) as model:
+            basis = model["shapedirs"].astype(np.float64)
+            shaped = model["v_template"] + basis[:, :, :300] @ flame["shape"][0] + basis[:, :, 300:] @ flame["exp"][0]
+            J = model["J_regressor"].astype(np.float64)[0] @ shaped
+        G = turn.as_matrix()
+        moved = Pytorch3dCamera(
+            Rotation.from_matrix(G.T @ observer.R),
+            (J - G @ J) @ observer.R + observer.T,
+            observer.focal,
+            observer.principal,
+            observer.height,
+            observer.width,
+        )
+        frame["camera"]["R"], frame["camera"]["t"] = six_numbers(Rotation.from_matrix(moved.R)), moved.T[None]
+        frame["opencv"] = moved.opencv()
+        (tmp_path / "track").mkdir(exist_ok=True)
+        torch.save(frame, tmp_path / "track" / f"{number:05d}.frame")
+        folder = tmp_path / "emoca" / f"{number:06d}_000"
+        folder.mkdir(parents=True)
+        np.save(folder / "shape.npy", flame["shape"][0, :100])
+        np.save(folder / "exp.npy", flame["exp"][0, :50])
+        np.save(folder / "pose.npy", np.r_[turn.as_rotvec(), JAW.as_rotvec()].astype(np.float32))
+        expected[number] = face
+    tracked, emoca = read_parameter_sets(tmp_path / "track"), read_parameter_sets(tmp_path / "emoca")
+    assert [one.frame for one in tracked] == [one.frame for one in emoca] == [0, 1]
+    steady = steadied(tracked, flame2020)
+    flip = np.array([-1.0, -1.0, 1.0])  # PyTorch3D's x to the left and y up, to OpenCV's
+    for number, (one, still, other) in enumerate(zip(tracked, steady, emoca, strict=True)):
+        mesh = vertices_of(other, flame2020)
+        assert np.abs(mesh - expected[number]).max() < 1e-6
+        assert one.camera is not None
+        own = vertices_of(one, flame2020)
+        view = (mesh @ observer.R + observer.T) * flip
+        np.testing.assert_allclose(one.camera.to_camera(own), view, atol=1e-6)
+        np.testing.assert_allclose(one.camera.project(own)[0], observer.screen(mesh) - 0.5, atol=5e-3)
+        np.testing.assert_allclose(vertices_of(still, flame2020), mesh, atol=1e-6)
+    # The turn is in the camera alone, and is not small.
+    assert np.abs(vertices_of(tracked[1], flame2020) - vertices_of(emoca[1], flame2020)).max() > 0.02
+    assert np.abs(vertices_of(tracked[0], flame2020) - flame2020.template).max() > 0.01
 
 
 # Pixel3DMM: its own projection, as its rasteriser has it.
@@ -154,6 +224,22 @@ def test_pixel3dmm(tmp_path: Path, size: int) -> None:
     pixels, depth = one.camera.project(POINTS)
     np.testing.assert_allclose(pixels, corner.T - 0.5, atol=1e-3)
     assert (depth > 0.8).all()
+
+
+def test_pixel3dmms_vertices(tmp_path: Path, flame2020: HeadModel) -> None:
+    """As its own FLAME layer poses them, neck included; ``flame.R`` and ``flame.t`` after that are in the camera."""
+    frame = pixel3dmm_frame()
+    flame = frame["flame"]
+    one = read_one(tmp_path, frame)
+    expected = flame_vertices(
+        flame2020.path, flame["shape"][0], flame["exp"][0], [REST, NECK, JAW, *EYES], flame["eyelids"][0]
+    )
+    found = vertices_of(one, flame2020)
+    assert np.abs(found - expected).max() < 1e-6
+    assert np.abs(found - flame2020.template).max() > 0.01
+    assert one.camera is not None
+    view = (expected @ HEAD_R.as_matrix().T + HEAD_T) @ GL_R.as_matrix().T + GL_T
+    np.testing.assert_allclose(one.camera.to_camera(found), view * [1, -1, -1], atol=1e-6)
 
 
 def test_pixel3dmm_is_seen_upright(tmp_path: Path) -> None:
