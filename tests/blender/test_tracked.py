@@ -106,3 +106,11 @@ def test_a_recording_of_arkit(tmp_path: Path) -> None:
     assert verified.passed, [str(failure) for failure in verified.failures]
     data = FlowDataset(tmp_path / "out")
     assert [pair.metadata.sequence for pair in data] == ["take_s1"] * (frames - 1)
+    # Both motions are there: the face's own is the mouth's, and the head's is the whole head's.
+    moved = {"expression_flow": [], "head_flow": []}
+    for pair in (data[i] for i in range(20, frames - 1, 33)):
+        for name, lengths in moved.items():
+            flow = np.linalg.norm(getattr(pair, name)[pair.mask == 1], axis=-1)
+            lengths.append((np.median(flow), flow.max()))
+    assert all(median < 1e-3 and most > 0.03 for median, most in moved["expression_flow"]), moved
+    assert all(median > 0.02 for median, _ in moved["head_flow"]), moved
