@@ -105,7 +105,9 @@ def test_decas_vertices(tmp_path: Path, flame2020: HeadModel, form: str) -> None
     codes = deca_codes(3)
     FORMS[form](tmp_path / form, codes)
     turns = [Rotation.from_rotvec(half) for half in codes["pose"][0].reshape(2, 3)]
-    expected = flame_vertices(flame2020.path, codes["shape"][0], codes["exp"][0], [turns[0], REST, turns[1], REST, REST])
+    expected = flame_vertices(
+        flame2020.path, codes["shape"][0], codes["exp"][0], [turns[0], REST, turns[1], REST, REST]
+    )
     found = vertices_of(tmp_path / form, flame2020)
     assert np.abs(found - expected).max() < 1e-6
     assert np.abs(found - flame2020.template).max() > 0.05

@@ -115,46 +115,38 @@ def test_the_same_face_from_emoca_is_the_same_mesh(tmp_path: Path, flame2020: He
     Both have the jaw; neither tracks the neck, and EMOCA has the eyes at rest.
     """
     observer = tracker_camera()
-    numbers = {0: REST, 1: TURN}
-    expected = {}
-    for number, turn in numbers.items():
+    expected = []
+    for number, turn in enumerate((REST, TURN)):
         frame = metrical_frame(number, observer, JAW, (REST, REST))
         flame = frame["flame"]
-        flame["shape"][:, 100:] = 0
-        flame["exp"][:, 50:] = 0
+        flame["shape"][:, 100:] = flame["exp"][:, 50:] = 0
         del flame["eyelids"]
-        face = flame_vertices(flame2020.path, flame["shape"][0], flame["exp"][0], [turn, REST, JAW, REST, REST])
-        # PyTorch3D's rows: a point x of the still head is (x - J) G' + J in the world.
+        shape, expression = flame["shape"][0], flame["exp"][0]
+        expected.append(flame_vertices(flame2020.path, shape, expression, [turn, REST, JAW, REST, REST]))
         with np.load(flame2020.path) as model:
             basis = model["shapedirs"].astype(np.float64)
-            shaped = model["v_template"] + basis[:, :, :300] @ flame["shape"][0] + basis[:, :, 300:] @ flame["exp"][0]
+            shaped = model["v_template"] + basis[:, :, :300] @ shape + basis[:, :, 300:] @ expression
             J = model["J_regressor"].astype(np.float64)[0] @ shaped
+        # PyTorch3D multiplies rows: a point x of the still head is (x - J) G' + J in the world, and that R + T in view.
         G = turn.as_matrix()
-        moved = Pytorch3dCamera(
-            Rotation.from_matrix(G.T @ observer.R),
-            (J - G @ J) @ observer.R + observer.T,
-            observer.focal,
-            observer.principal,
-            observer.height,
-            observer.width,
-        )
-        frame["camera"]["R"], frame["camera"]["t"] = six_numbers(Rotation.from_matrix(moved.R)), moved.T[None]
+        R, T = Rotation.from_matrix(G.T @ observer.R), (J - G @ J) @ observer.R + observer.T
+        moved = Pytorch3dCamera(R, T, observer.focal, observer.principal, observer.height, observer.width)
+        frame["camera"] |= {"R": six_numbers(R), "t": T[None].astype(np.float32)}
         frame["opencv"] = moved.opencv()
         (tmp_path / "track").mkdir(exist_ok=True)
         torch.save(frame, tmp_path / "track" / f"{number:05d}.frame")
         folder = tmp_path / "emoca" / f"{number:06d}_000"
         folder.mkdir(parents=True)
-        np.save(folder / "shape.npy", flame["shape"][0, :100])
-        np.save(folder / "exp.npy", flame["exp"][0, :50])
+        np.save(folder / "shape.npy", shape[:100])
+        np.save(folder / "exp.npy", expression[:50])
         np.save(folder / "pose.npy", np.r_[turn.as_rotvec(), JAW.as_rotvec()].astype(np.float32))
-        expected[number] = face
     tracked, emoca = read_parameter_sets(tmp_path / "track"), read_parameter_sets(tmp_path / "emoca")
     assert [one.frame for one in tracked] == [one.frame for one in emoca] == [0, 1]
     steady = steadied(tracked, flame2020)
     flip = np.array([-1.0, -1.0, 1.0])  # PyTorch3D's x to the left and y up, to OpenCV's
-    for number, (one, still, other) in enumerate(zip(tracked, steady, emoca, strict=True)):
+    for one, still, other, face in zip(tracked, steady, emoca, expected, strict=True):
         mesh = vertices_of(other, flame2020)
-        assert np.abs(mesh - expected[number]).max() < 1e-6
+        assert np.abs(mesh - face).max() < 1e-6
         assert one.camera is not None
         own = vertices_of(one, flame2020)
         view = (mesh @ observer.R + observer.T) * flip
