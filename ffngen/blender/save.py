@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import bpy
 import numpy as np
+from mathutils import Matrix
 
 from ffngen.blender.materials import show_shadow
 from ffngen.render.request import SequenceRequest
@@ -22,6 +23,7 @@ def _animate_camera(scene: BlenderScene, request: SequenceRequest) -> None:
     scene.camera.rotation_mode = "QUATERNION"
     for i in range(len(request.facial)):
         scene.set_camera(request.camera_of(i))
+        scene.camera.matrix_basis = scene.camera.matrix_parent_inverse
         scene.camera.keyframe_insert("location", frame=i + 1)
         scene.camera.keyframe_insert("rotation_quaternion", frame=i + 1)
 
@@ -72,13 +74,21 @@ def save_blend(scene: BlenderScene, request: SequenceRequest, path: Path) -> Non
     border, transparent = colour.render.use_border, colour.render.film_transparent
     colour.render.use_border = colour.render.film_transparent = False
     colour.frame_start, colour.frame_end = 1, len(request.facial)
+    # For whoever opens it, the camera's place is the camera's own.
+    camera = scene.camera
+    parent, place = camera.parent, camera.matrix_parent_inverse.copy()
+    camera.parent = None
+    camera.matrix_basis = place
     _animate_camera(scene, request)
     bpy.ops.file.pack_all()
     bpy.ops.wm.save_as_mainfile(filepath=str(path), copy=True, compress=True)
     colour.render.use_border, colour.render.film_transparent = border, transparent
     _show_background(scene, False)
     show_shadow(scene.background, shadow)
-    scene.camera.animation_data_clear()
+    camera.animation_data_clear()
+    camera.matrix_basis = Matrix.Identity(4)
+    camera.parent = parent
+    camera.matrix_parent_inverse = place
     head.hide_render = head.hide_viewport = False
     head.parent = None
     bpy.data.objects.remove(placeholder)

@@ -51,7 +51,9 @@ class BlenderScene:
         passes.configure_colour(self.colour, device)
         passes.configure_truth(self.truth)
         self.camera = bpy.data.objects.new("camera", bpy.data.cameras.new("camera"))
+        self.camera.parent = bpy.data.objects.new("camera_place", None)
         for scene in (self.colour, self.truth):
+            scene.collection.objects.link(self.camera.parent)
             scene.collection.objects.link(self.camera)
             scene.camera = self.camera
         self.materials = materials.make_materials()
@@ -128,7 +130,9 @@ class BlenderScene:
     def set_camera(self, camera: Camera) -> None:
         """Look through a camera; resolution, lens and place are its."""
         data = self.camera.data
-        self.camera.matrix_world = Matrix(blender_camera_matrix(camera.T_world_cam).tolist())
+        # A matrix of an object's own is kept as angles in float32, which tilt a camera by 1e-7: a pixel's
+        # thousandths with a long lens. The parent's inverse is kept as it is.
+        self.camera.matrix_parent_inverse = Matrix(blender_camera_matrix(camera.T_world_cam).tolist())
         data.sensor_fit = "HORIZONTAL"
         data.sensor_width = 36.0
         data.lens = float(camera.K[0, 0]) * 36.0 / camera.width

@@ -101,13 +101,17 @@ def source_background(folder: Path, parameters: ParameterSet, width: int, height
 def source_picture(folder: Path, parameters: ParameterSet) -> Path:
     """The file of the picture that a set was tracked in.
 
-    :param folder: where the pictures lie, or folders of them, each named as the tracker noted it, or as the set's
-        identity; the suffix does not matter. Of pictures of one name it is the one in folders of the noted names.
+    :param folder: where the pictures lie, or folders of them, each named as the tracker noted it, or as its own file of
+        the set, or as the set's identity; the suffix does not matter. Of pictures of one name it is the one in folders
+        of the noted names.
     :raises InputFileError: none of that name is there, or several are.
     """
-    wanted = Path(parameters.image or parameters.identity)
     by_name, by_stem = _pictures(folder)
-    found = by_name.get(wanted.name) or by_stem.get(wanted.name) or by_stem.get(wanted.stem) or []
+    names = [parameters.image] if parameters.image else [parameters.source, parameters.identity]
+    for wanted in map(Path, names):
+        found = by_name.get(wanted.name) or by_stem.get(wanted.name) or by_stem.get(wanted.stem) or []
+        if found:
+            break
     if len(found) > 1:
         common = [_common_folders(path.relative_to(folder), wanted) for path in found]
         found = [path for path, count in zip(found, common, strict=True) if count == max(common)]

@@ -1,5 +1,6 @@
 """Which picture a set was tracked in."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +43,13 @@ def test_by_name(tmp_path: Path, image: str) -> None:
 def test_by_identity_where_the_tracker_notes_none(tmp_path: Path) -> None:
     there = picture(tmp_path / "ann.png")
     assert source_picture(tmp_path, tracked(None)) == there
+
+
+def test_by_the_sets_own_file(tmp_path: Path) -> None:
+    """A tracker's file of a video's frame is named as the frame."""
+    there = picture(tmp_path / "clip_frame0003.png")
+    picture(tmp_path / "clip_frame0004.png")
+    assert source_picture(tmp_path, replace(tracked(None, "clip"), source="codes/clip_frame0003.npz")) == there
 
 
 def test_of_one_name_by_the_folders_above(tmp_path: Path) -> None:
