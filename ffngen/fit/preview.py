@@ -101,7 +101,7 @@ def write_frames(
 
     :raises FfngenError: the folder cannot be written to.
     """
-    frames = {frame.name: frame.parameters.image for frame in result.frames}
+    frames = {frame.name: frame.parameters.image for frame in result.frames if frame.parameters.track is not None}
     done = 0
     for person in (one for one in people if one.video is not None):
         for name, image in person.read():

@@ -32,7 +32,7 @@ _DOT = 1.5
 #: A map's cell is so many pixels wide.
 _CELL = 2
 #: The inner landmarks of a mirrored face.
-MIRRORED = np.array(MIRROR_LANDMARK)[INNER] - INNER.start
+_MIRRORED = np.array(MIRROR_LANDMARK)[INNER] - INNER.start
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +121,7 @@ def decode(maps: Array32, detected: Array64) -> Located:
 
 def mirror_points(points: Array64) -> Array64:
     """Inner landmarks (51, 2) of a view, in the mirrored view."""
-    mirrored: Array64 = points[MIRRORED] * [-1, 1] + [SIZE[1] - 1, 0]
+    mirrored: Array64 = points[_MIRRORED] * [-1, 1] + [SIZE[1] - 1, 0]
     return mirrored
 
 
@@ -132,4 +132,4 @@ def mirror_view(pixels: Array32, points: Array64) -> tuple[Array32, Array64]:
 
 def mirror(located: Located) -> Located:
     """Landmarks that were found in the mirrored view, in the view."""
-    return Located(mirror_points(located.points), located.deviation[MIRRORED])
+    return Located(mirror_points(located.points), located.deviation[_MIRRORED])

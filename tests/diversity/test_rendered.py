@@ -32,7 +32,7 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two people, each in two sequences of two and three frames, 160 x 160 pixels."""
     pytest.importorskip("bpy", reason="bpy is not installed")
     out = tmp_path_factory.mktemp("stats") / "dataset"
-    command = [sys.executable, "-c", RUN, "render", "--device", "cpu", "--samples", "2", "--resolution", "160"]
+    command = [sys.executable, "-c", RUN, "render", "--device", "cpu", "--samples", "4", "--resolution", "160"]
     options = ["--identities", "2", "--n-frames", "2,3", "--emotion", "happy,surprise", "--out", str(out)]
     subprocess.run([*command, *options], check=True, capture_output=True, timeout=280)
     return out
@@ -59,10 +59,9 @@ def test_dlib_finds_the_faces_where_they_are(measured: list[tuple[Pair, Sequence
     assert sum(frame.found == "hog" for frame in found) >= 6
     errors = np.array([frame.landmark_errors for frame in found])
     assert errors.shape == (len(found), 68)
-    # dlib misses landmarks of some pictures so small and noisy altogether; most are told right.
-    assert np.median(np.median(errors, axis=1)) < 0.06
-    # The corners of the eyes are where both mean the same point; a pixel is 3%.
-    assert np.median(np.median(errors[:, [36, 39, 42, 45]], axis=1)) < 0.06
+    assert np.median(errors) < 0.06
+    # The corners of the eyes are where both mean the same point.
+    assert np.median(errors[:, [36, 39, 42, 45]]) < 0.04
 
 
 def test_a_person_is_nearer_to_herself(measured: list[tuple[Pair, SequenceMeasures]]) -> None:

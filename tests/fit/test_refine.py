@@ -21,6 +21,7 @@ from ffngen.fit.refine import LandmarkRefiner, decode, mirror_points, mirror_vie
 from ffngen.fit.solve import Problem
 from ffngen.fit.start import first_guess
 from ffngen.geometry.camera import Camera
+from ffngen.geometry.rigid import rotation_between
 from ffngen.head.load import load_head
 from ffngen.head.open_head.landmarks import MIRROR_LANDMARK
 from ffngen.images import read_image
@@ -81,8 +82,10 @@ def faces(problem: Problem, tmp_path_factory: pytest.TempPathFactory) -> list[Se
     assert done.returncode == 0, done.stderr
     detector, seen, offsets = detect.FaceDetector(), [], calibration("open").offsets
     assert model.landmarks is not None
+    skull = np.unique(model.faces[model.regions["scalp"]])
     for path in sorted((folder / "set").glob("metadata/*/*/*/metadata.json")):
-        camera = Camera.from_json(json.loads(path.read_text(encoding="utf-8"))["camera"])
+        data = json.loads(path.read_text(encoding="utf-8"))
+        camera, shape = Camera.from_json(data["camera"]), model.with_shape(data["parameters"]["betas"]).neutral
         images = folder / "set" / "image" / "facial" / path.parent.relative_to(folder / "set" / "metadata")
         for number, vertices in enumerate(np.load(path.parent / "vertices.npz")["facial"], 1):
             image = read_image(images / f"{number:04d}.jpg")
@@ -90,9 +93,10 @@ def faces(problem: Problem, tmp_path_factory: pytest.TempPathFactory) -> list[Se
             assert found is not None
             one = Observation(found.points, camera.K[0, 0], camera.K[:2, 2])
             x = first_guess(problem, one)
-            # Where the detector sees them on average: the head's turn is the guess's.
-            points = model.landmarks.evaluate(vertices[: model.vertex_count].astype(np.float64))
-            turn = LandmarkRefiner(problem.model).face.pose(x)[0]
+            # Where the detector sees them on average.
+            vertices = vertices[: model.vertex_count].astype(np.float64)
+            points = model.landmarks.evaluate(vertices)
+            turn = rotation_between(shape[skull], vertices[skull])
             seen.append(Seen(image, one, x, camera.project(points + offsets @ turn.T)[0]))
     assert len(seen) == PEOPLE * len(ACTIONS)
     return seen
