@@ -216,6 +216,7 @@ def main_figures(known: list[Known], frames: Frames, model: HeadModel) -> dict[s
     gazes = np.array(gaze)
     for axis, name in enumerate(("gaze_yaw", "gaze_pitch")):
         figures[name + "_correlation"] = float(np.corrcoef(gazes[:, axis], gazes[:, 2 + axis])[0, 1])
+        figures[name + "_degrees_true_deviation"] = float(np.degrees(gazes[:, 2 + axis].std()))
         figures[name + "_degrees_median"] = float(np.degrees(np.median(np.abs(gazes[:, axis] - gazes[:, 2 + axis]))))
     a, b = np.array(true), np.array(fitted)
     figures["actions"] = {}
